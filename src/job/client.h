@@ -1,0 +1,35 @@
+#pragma once
+
+/*
+ * Client: how a door hands a job to the runner and gets its result.
+ *
+ * One SOCK_SEQPACKET connection to the runner, one frame per message (job/wire.h); big contents travel as
+ * sealed memfds.  Runs on the caller's libevent loop, never blocks.
+ */
+
+#include "util/base.h"
+
+struct event_base;
+struct job;
+struct result;
+struct err;
+struct client;
+
+/* Exactly one call per submitted job, from the loop, never from inside client_submit(). The result is the
+ * callee's to read during the call only. */
+typedef void (*client_done_fn)(void *arg, const struct result *result);
+
+/* @fd is taken over.  When the runner goes away every open job ends with VERDICT_ENGINE and @on_lost is called. */
+int client_new_take(struct event_base *base, int fd, void (*on_lost)(void *arg), void *arg,
+                    struct client **ret_client, struct err *err) MUST_USE;
+void client_free(struct client *client);
+
+/* Replace the connection after the runner was started anew; @fd is taken over. */
+int client_reconnect_take(struct client *client, int fd, struct err *err) MUST_USE;
+
+/* Submit; @job is only read.  Returns the ticket by which to cancel, or -errno. */
+int client_submit(struct client *client, const struct job *job, client_done_fn done, void *arg,
+                  uint64_t *ret_ticket, struct err *err) MUST_USE;
+
+/* The client went away: its callback is never called, the runner is told to stop the job. */
+void client_cancel(struct client *client, uint64_t ticket);

@@ -1,0 +1,42 @@
+#pragma once
+
+/*
+ * Catalog: the runtimes this engine offers, and the manifests it could offer if their tools were installed.
+ * Built once at start, before the roles are divided; read-only afterwards.
+ */
+
+#include "runtime/runtime.h"
+
+struct config;
+struct err;
+
+/* A manifest none of whose tools were found here. */
+struct catalog_missing {
+        char *language;
+        char *title;
+        char *apt; /* "apt-get install -y golang-go" */
+};
+
+struct catalog {
+        struct runtime *runtimes; /* in the order of their manifests' file names */
+        size_t n_runtimes;
+        struct catalog_missing *missing;
+        size_t n_missing;
+};
+
+/*
+ * Read every manifest of the configured directory, look for its tools on this host, ask for their
+ * versions (each at most 10 s, remembered in <data_directory>/runtimes.cache by path, inode, size
+ * and mtime), and settle the limits of each runtime.
+ * A manifest that cannot be read is an error that names file, line and key; a tool that does not
+ * answer its version is logged and listed as missing.
+ */
+int catalog_load(const struct config *config, struct catalog *ret_catalog, struct err *err) MUST_USE;
+void catalog_deinit(struct catalog *catalog);
+
+/*
+ * The newest runtime whose language or one of whose aliases is @name (case counts) and whose version
+ * satisfies the semver range @range; NULL when there is none or the range cannot be read.
+ * Among equal versions the first wins.
+ */
+const struct runtime *catalog_find(const struct catalog *catalog, const char *name, const char *range);

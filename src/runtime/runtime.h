@@ -1,0 +1,49 @@
+#pragma once
+
+/*
+ * Runtime: one installed language@version, as data.
+ *
+ * Made from a manifest (runtime/manifest.h) and what was found on this host (runtime/discover.h);
+ * read-only afterwards.  Lives as long as its catalog.
+ */
+
+#include "util/base.h"
+#include "config/limits.h"
+#include "runtime/stage.h"
+
+/*
+ * The argv of a stage, as written in the manifest.  A word that is exactly one of these stands for
+ * more than itself (job/plan.c expands them); inside a longer word only {main}, {stem} and
+ * {memory_mib} are replaced:
+ *   {main}        name of the main file as placed in the box
+ *   {stem}        the same without its last extension
+ *   {sources}     every source file, one word each
+ *   {args}        the client's arguments, one word each
+ *   {memory_mib}  the stage's memory limit in MiB, for runtimes that size their heap themselves
+ */
+struct runtime_stage {
+        char **argv; /* NULL-terminated; NULL: the runtime has no such stage */
+        size_t n_argv;
+        char **env; /* "NAME=value", NULL-terminated, beyond the runtime's own; may be NULL */
+};
+
+struct runtime {
+        uint32_t index; /* place in the catalog */
+        char *language; /* canonical name, as echoed in replies */
+        char *version;  /* "3.11.2", always three numbers */
+        char *title;    /* "Python", for people */
+        char *package;  /* the `runtime` of Piston's list, NULL when the language is its own */
+        char **aliases; /* NULL-terminated, may be empty */
+        char **extensions; /* without dot; the first is the one added to nameless sources */
+        char **companions; /* extensions placed but not compiled ("h"); NULL-terminated */
+        bool rename;       /* the tools insist on the extension: add it where it is missing */
+        bool any_file;     /* `file`: the main file is the program; no utf8 file is asked for */
+        char **env;        /* "NAME=value", for every stage */
+        struct runtime_stage stages[STAGE_COUNT];
+        struct limits limits[STAGE_COUNT]; /* in force: override, else manifest, else configuration */
+};
+
+static inline bool runtime_has_stage(const struct runtime *runtime, enum stage stage)
+{
+        return runtime->stages[stage].argv != NULL;
+}

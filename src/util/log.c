@@ -1,0 +1,82 @@
+/*
+ * One write(2) per line, so lines of several processes on one stderr do not mix (PIPE_BUF).
+ * Control bytes are shown as \xNN: a job cannot forge a line or drive a terminal (promise G16).
+ */
+#include "util/log.h"
+#include "util/clock.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <strings.h>
+#include <time.h>
+
+static const char *const names[] = { "none", "error", "warn", "info", "debug" };
+
+static struct {
+        enum log_level level;
+        char module[16];
+} state = { LOG_INFO, "coderunr" };
+
+void log_open(enum log_level level, const char *module)
+{
+        state.level = level;
+        snprintf(state.module, sizeof(state.module), "%s", module);
+}
+
+enum log_level log_level(void)
+{
+        return state.level;
+}
+
+int log_level_parse(const char *text, enum log_level *ret_level)
+{
+        for (size_t i = 0; i < ARRAY_LEN(names); i++)
+                if (strcasecmp(text, names[i]) == 0) {
+                        *ret_level = (enum log_level)i;
+                        return 0;
+                }
+        if (strcasecmp(text, "warning") == 0) {
+                *ret_level = LOG_WARN;
+                return 0;
+        }
+        return -EINVAL;
+}
+
+static size_t escape(char *out, size_t room, const char *in)
+{
+        size_t n = 0;
+
+        for (; *in && n + 5 < room; in++) {
+                unsigned char c = (unsigned char)*in;
+
+                if (c < 0x20 || c == 0x7f)
+                        n += (size_t)snprintf(out + n, room - n, "\\x%02x", c);
+                else
+                        out[n++] = (char)c;
+        }
+        return n;
+}
+
+void log_write(enum log_level level, const char *format, ...)
+{
+        char text[1024], line[2048], when[32];
+        uint64_t now = clock_wall_ms();
+        time_t seconds = (time_t)(now / 1000);
+        struct tm tm;
+        va_list ap;
+        size_t n;
+
+        if (level > state.level)
+                return;
+        va_start(ap, format);
+        vsnprintf(text, sizeof(text), format, ap);
+        va_end(ap);
+        gmtime_r(&seconds, &tm);
+        strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
+        n = (size_t)snprintf(line, sizeof(line), "%s.%03uZ %-5s %s: ", when, (unsigned)(now % 1000), names[level],
+                             state.module);
+        n += escape(line + n, sizeof(line) - n - 1, text);
+        line[n++] = '\n';
+        if (write(STDERR_FILENO, line, n) < 0)
+                return; /* a log that cannot be written must not stop the service */
+}

@@ -1,0 +1,25 @@
+#pragma once
+
+/*
+ * The log: one line per fact on stderr, `time level module: text`, bytes from strangers escaped.
+ * Never blocks: a line that does not fit the pipe is dropped and counted.
+ * Leaf code logs at debug level at most; an error is logged once, where it stops travelling.
+ */
+
+#include "util/base.h"
+
+enum log_level { LOG_NONE, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+/* Everything up to and including @level is written; @module names the process ("front"). */
+void log_open(enum log_level level, const char *module);
+enum log_level log_level(void);
+
+void log_write(enum log_level level, const char *format, ...) PRINTF(2, 3);
+
+#define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...) log_write(LOG_WARN, __VA_ARGS__)
+#define log_info(...) log_write(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_write(LOG_DEBUG, __VA_ARGS__)
+
+/* "none", "error", ... in any case, as written in configurations; -EINVAL when unknown. */
+int log_level_parse(const char *text, enum log_level *ret_level);

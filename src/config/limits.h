@@ -32,6 +32,25 @@ struct limit_row {
 
 extern const struct limit_row limit_rows[LIMIT_COUNT];
 
+struct err;
+
+/*
+ * The limit a word of a configuration or manifest speaks of: "run_timeout", "compile_memory_limit",
+ * "max_open_files".  *ret_stage is an enum stage, or -1 where one number sets both.  Keys whose two stages
+ * differ have no such short form.
+ */
+bool limit_find(const char *name, enum limit *ret_limit, int *ret_stage);
+
+/* Is @which one whose stages are set apart only, because their defaults differ? */
+bool limit_differs(enum limit which);
+
+/*
+ * Read a value in the unit of @which and check its bounds.  -EINVAL with a sentence in @err.
+ * LIMIT_DEFAULT: "-1" for memory, the word of Piston for "whatever the engine's default is".
+ */
+enum { LIMIT_DEFAULT = 1 };
+int limit_parse(enum limit which, const char *text, uint64_t *ret_value, struct err *err);
+
 /* A limit by its row: the struct is LIMIT_COUNT numbers in table order. */
 static inline uint64_t *limit_at(struct limits *limits, enum limit which)
 {

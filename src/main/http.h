@@ -1,0 +1,14 @@
+#pragma once
+
+/* HTTP as the command line needs it: one request, its whole answer.  The only file that includes libcurl here. */
+
+#include "util/bytes.h"
+
+struct err;
+
+/*
+ * Send @body (NULL: GET) to @url and collect the answer in @ret_answer, whose cap the caller has set.
+ * Returns 0 whatever the status, which goes to *ret_status; negative with a sentence when there was no answer.
+ */
+int http_call(const char *url, const struct bytes *body, struct bytes *ret_answer, long *ret_status,
+              struct err *err) MUST_USE;

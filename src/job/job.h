@@ -15,31 +15,35 @@ struct err;
 struct runtime;
 
 enum {
-        JOB_FILES_MAX = 4096,           /* files of one job */
-        JOB_NAME_MAX = 1024,            /* bytes of one file name */
-        JOB_WORDS_MAX = 48 * 1024,      /* bytes of arguments and source names, terminators included */
+        JOB_FILES_MAX = 4096,      /* files of one job */
+        JOB_NAME_MAX = 1024,       /* bytes of one file name */
+        JOB_WORDS_MAX = 48 * 1024, /* bytes of arguments and source names, terminators included */
 };
 
 struct job_file {
-        char *name;        /* relative, no "..", checked by job_add_file() */
+        char *name; /* relative, no "..", made plain by job_add_file_take() */
+        size_t name_len;
         struct bytes content;
-        bool code;         /* utf8 as the client sent it: may be a source; others are only placed */
+        bool code;     /* utf8 as the client sent it: may be a source; others are only placed */
+        bool nameless; /* the client gave no name */
 };
 
 struct job {
         const struct runtime *runtime; /* borrowed from the catalog */
         struct job_file *files;
         size_t n_files;
-        size_t main_file;  /* index of the main file */
-        char **args;       /* NULL-terminated or NULL */
+        size_t main_file; /* index of the main file */
+        char **args;      /* NULL-terminated or NULL */
         size_t n_args;
         struct bytes input; /* stdin of every stage */
         struct limits limits[STAGE_COUNT];
+        size_t words_bytes; /* what counts against JOB_WORDS_MAX so far */
 };
 
 enum {
-        JOB_BAD_NAME = 1,  /* escapes, absolute, empty, NUL, too long, or both a file and a folder */
-        JOB_TOO_MANY,      /* more files, or more bytes of words, than a job may have */
+        JOB_BAD_NAME = 1, /* escapes, absolute, empty, NUL, too long, or both a file and a folder */
+        JOB_TOO_MANY,     /* more files, or more bytes of words, than a job may have */
+        JOB_NO_SOURCE,    /* nothing that could be the main file */
 };
 
 /* An empty job for @runtime with the runtime's own limits. */
@@ -47,8 +51,8 @@ void job_init(struct job *job, const struct runtime *runtime);
 void job_deinit(struct job *job);
 
 /*
- * Add a file; the bytes of @content are taken over whatever happens.  A later file of the same name
- * replaces the earlier one in its place.  @name NULL: "file<i>.code", i the number of files so far.
+ * Add a file; the bytes of @content are taken over whatever happens.  "./", "//" and "x/.." in @name are
+ * resolved; what is left must stay inside the folder.  A later file of the same name replaces the earlier one in its place.  @name NULL: "file<i>.code", i the number of files so far.
  * Outcomes JOB_BAD_NAME and JOB_TOO_MANY come with a sentence in @err.
  */
 int job_add_file_take(struct job *job, const char *name, size_t name_len, struct bytes *content, bool code,
@@ -58,7 +62,9 @@ int job_add_file_take(struct job *job, const char *name, size_t name_len, struct
 int job_add_arg(struct job *job, const char *text, size_t len, struct err *err) MUST_USE;
 
 /*
- * Call once, after the last file: picks the main file (the first code file, or file 0 where the
- * runtime takes any file) and gives sources the extension their runtime insists on.
+ * Call once, after the last file: picks the main file (the first code file that is no companion, or file 0 where the
+ * runtime takes any file) and names sources as their runtime insists on: nameless ones and the main file get its first
+ * extension when they have none of its extensions; Java sources are named after their class and package.  A name
+ * that is taken already is left to its owner.  Outcome JOB_NO_SOURCE.
  */
 int job_settle(struct job *job, struct err *err) MUST_USE;

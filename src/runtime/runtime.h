@@ -17,10 +17,15 @@
  * {memory_mib} are replaced:
  *   {main}        name of the main file as placed in the box
  *   {stem}        the same without its last extension
- *   {sources}     every source file, one word each
+ *   {sources}     the main file, then every other code file with one of the runtime's extensions, one word each
  *   {args}        the client's arguments, one word each
  *   {memory_mib}  the stage's memory limit in MiB, for runtimes that size their heap themselves
  */
+enum runtime_naming {
+        RUNTIME_NAMING_PLAIN, /* any name will do */
+        RUNTIME_NAMING_JAVA,  /* <package path>/<public class>.java, see job/naming.h */
+};
+
 struct runtime_stage {
         char **argv; /* NULL-terminated; NULL: the runtime has no such stage */
         size_t n_argv;
@@ -28,20 +33,24 @@ struct runtime_stage {
 };
 
 struct runtime {
-        uint32_t index; /* place in the catalog */
-        char *language; /* canonical name, as echoed in replies */
-        char *version;  /* "3.11.2", always three numbers */
-        char *title;    /* "Python", for people */
-        char *package;  /* the `runtime` of Piston's list, NULL when the language is its own */
-        char **aliases; /* NULL-terminated, may be empty */
+        uint32_t index;    /* place in the catalog */
+        char *language;    /* canonical name, as echoed in replies */
+        char *version;     /* "3.11.2", always three numbers */
+        char *title;       /* "Python", for people */
+        char *package;     /* the `runtime` of Piston's list, NULL when the language is its own */
+        char **aliases;    /* NULL-terminated, may be empty */
         char **extensions; /* without dot; the first is the one added to nameless sources */
         char **companions; /* extensions placed but not compiled ("h"); NULL-terminated */
         bool rename;       /* the tools insist on the extension: add it where it is missing */
-        bool any_file;     /* `file`: the main file is the program; no utf8 file is asked for */
-        char **env;        /* "NAME=value", for every stage */
+        enum runtime_naming naming;
+        bool any_file; /* `file`: the main file is the program; no utf8 file is asked for */
+        char **env;    /* "NAME=value", for every stage */
         struct runtime_stage stages[STAGE_COUNT];
         struct limits limits[STAGE_COUNT]; /* in force: override, else manifest, else configuration */
 };
+
+/* Does @name end in a dot and one of @extensions (NULL-terminated, may be NULL)? */
+bool runtime_has_extension(char *const *extensions, const char *name);
 
 static inline bool runtime_has_stage(const struct runtime *runtime, enum stage stage)
 {

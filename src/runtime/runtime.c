@@ -1,0 +1,13 @@
+#include "runtime/runtime.h"
+
+bool runtime_has_extension(char *const *extensions, const char *name)
+{
+        const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name, *dot = strrchr(base, '.');
+
+        if (!dot || dot == base)
+                return false;
+        for (; extensions && *extensions; extensions++)
+                if (streq(*extensions, dot + 1))
+                        return true;
+        return false;
+}

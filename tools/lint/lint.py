@@ -1,0 +1,252 @@
+#!/usr/bin/env python3
+"""Every rule of this tree that a machine can check.
+
+Prints `ok NAME` or `FAIL NAME` with its findings below, indented; ends with 1 when something was found.
+Needs Python's standard library, the C compiler and clang-format 14; no git, no build.
+"""
+import concurrent.futures
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+os.chdir(ROOT)
+
+LINES_MAX = 600
+
+# Rooms and what each may include besides itself.  `main` wires all; nobody includes main.
+ARROWS = {
+    "util": set(),
+    "config": {"util"},
+    "runtime": {"util", "config"},
+    "job": {"util", "config", "runtime"},
+    "box": {"util"},
+    "runner": {"util", "config", "runtime", "job", "box"},
+    "api": {"util", "config", "runtime", "job"},
+    "main": {"util", "config", "runtime", "job", "box", "runner", "api"},
+}
+
+# Calls we do without: name, and what to write instead.
+BANNED = {
+    "strcpy": "bytes_add() or snprintf()",
+    "strcat": "bytes_add() or snprintf()",
+    "strncpy": "snprintf(): strncpy() does not terminate",
+    "strncat": "snprintf()",
+    "sprintf": "snprintf()",
+    "vsprintf": "vsnprintf()",
+    "gets": "fgets()",
+    "strtok": "strcspn() and strspn(): strtok() keeps state and writes",
+    "atoi": "value_parse_count(): atoi() cannot fail",
+    "atol": "value_parse_count(): atol() cannot fail",
+    "atoll": "value_parse_count(): atoll() cannot fail",
+    "atof": "strtod() with its end checked",
+    "system": "an argument vector and execve(): no shell",
+    "popen": "an argument vector and execve(): no shell",
+    "execlp": "an absolute path: no search in PATH",
+    "execvp": "an absolute path: no search in PATH",
+    "rand": "getrandom()",
+    "srand": "getrandom()",
+    "random": "getrandom()",
+    "signal": "sigaction() or signalfd(); only SIG_IGN and SIG_DFL may be set by it",
+    "alloca": "a fixed array or struct bytes",
+    "tmpnam": "mkstemp() or memfd_create()",
+    "mktemp": "mkstemp() or memfd_create()",
+    "usleep": "a timer",
+    "vfork": "clone3()",
+    "asctime": "strftime()",
+    "ctime": "strftime()",
+    "gmtime": "gmtime_r()",
+    "localtime": "localtime_r()",
+    "readdir_r": "readdir()",
+}
+
+# Tables whose every row must be named by a test: file, how a row looks, and how a test may name it.
+TABLES = [
+    ("src/job/verdict.def", r"^VERDICT\((\w+), (\w+),"),
+    ("src/config/limits.def", r"^LIMIT\((\w+), (\w+),"),
+    ("src/api/routes.def", r"^ROUTE\(.*?\"(/[^\"]*)\""),
+    ("src/box/checks.def", r"^CHECK\((\w+), (\w+),"),
+]
+
+
+def files(*suffixes, under="src"):
+    return sorted(path for path in pathlib.Path(under).rglob("*") if path.suffix in suffixes)
+
+
+def without_comments(text):
+    """Comments and strings blanked, line numbers kept."""
+
+    def blank(match):
+        return re.sub(r"[^\n]", " ", match.group(0))
+
+    return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', blank, text, flags=re.S)
+
+
+def check_format():
+    tool = shutil.which("clang-format-14")
+    if not tool:
+        return ["clang-format-14 is missing; apt-get install -y clang-format-14"]
+    done = subprocess.run([tool, "--dry-run", "-Werror", *map(str, files(".c", ".h"))], stderr=subprocess.PIPE,
+                          text=True, check=False)
+    bad = sorted(set(re.findall(r"^(src/\S+?):\d+", done.stderr, re.M)))
+    return [f"{path}: ./dev fmt formats it" for path in bad]
+
+
+def check_layers():
+    found = []
+    for path in files(".c", ".h"):
+        room = path.parts[1]
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            match = re.match(r'#include "(\w+)/([\w.]+)"', line)
+            if line.startswith('#include "') and not match:
+                found.append(f'{path}:{number}: name the room: #include "room/file.h"')
+            elif match and match[1] != room and match[1] not in ARROWS.get(room, set()):
+                found.append(f"{path}:{number}: {room} may not include {match[1]}")
+            elif match and match[1] != room and match[2].endswith("_priv.h"):
+                found.append(f"{path}:{number}: {match[2]} belongs to its own room")
+    return found
+
+
+def check_banned():
+    found = []
+    call = re.compile(r"(?<![\w.>])(" + "|".join(BANNED) + r")\s*\(")
+    for path in files(".c", ".h"):
+        for number, line in enumerate(without_comments(path.read_text()).splitlines(), 1):
+            for match in call.finditer(line):
+                if match[1] == "signal" and re.search(r"SIG_(IGN|DFL)\)", line[match.end():]):
+                    continue
+                found.append(f"{path}:{number}: {match[1]}(): use {BANNED[match[1]]}")
+    return found
+
+
+def compile_header(path):
+    done = subprocess.run(
+        ["cc", "-std=gnu17", "-fsyntax-only", "-Wall", "-Wextra", "-Wno-unused-parameter", "-D_GNU_SOURCE", "-Isrc",
+         "-isystem", "/usr/share/include/llhttp", "-include", str(path), "-x", "c", "/dev/null"],
+        stderr=subprocess.PIPE, text=True, check=False)
+    said = [line for line in done.stderr.splitlines() if "error:" in line or "warning:" in line]
+    return f"{path}: {said[0] if said else done.stderr.strip()}" if done.stderr else None
+
+
+def check_headers_alone():
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return [line for line in pool.map(compile_header, files(".h")) if line]
+
+
+def check_header_first():
+    """A .c includes its own header first, so that each header compiles alone in the ordinary build too."""
+    found = []
+    for path in files(".c"):
+        own = f"{path.parts[1]}/{path.stem}.h"
+        match = re.search(r'^#include ["<]([^">]+)', path.read_text(), re.M)
+        if pathlib.Path("src", own).exists() and match and match[1] not in (own, own.replace(".h", "_priv.h")):
+            found.append(f"{path}: {own} comes first")
+    return found
+
+
+def check_pragma():
+    return [f"{path}: opens with #pragma once" for path in files(".h") if not path.read_text().startswith("#pragma once\n")]
+
+
+def check_lengths():
+    found = []
+    for path in files(".c", ".h", ".def", ".py", under="src") + files(".py", ".c", under="tests"):
+        count = len(path.read_text(errors="replace").splitlines())
+        if count > LINES_MAX:
+            found.append(f"{path}: {count} lines, at most {LINES_MAX}")
+    return found
+
+
+def check_opening():
+    """Each .c opens with what it is for; tests and the three-line files of tables may do without."""
+    found = []
+    for path in files(".c"):
+        text = path.read_text()
+        if len(text.splitlines()) > 60 and not path.stem.endswith("_test") and not text.startswith("/*"):
+            found.append(f"{path}: opens with its theory of operation")
+    return found
+
+
+def check_names():
+    """No typedef for structs, and nothing of ours ends in _t, which is POSIX's."""
+    found = []
+    for path in files(".c", ".h"):
+        for number, line in enumerate(without_comments(path.read_text()).splitlines(), 1):
+            if re.search(r"\btypedef\s+(struct|union|enum)\b", line):
+                found.append(f"{path}:{number}: no typedef for structs")
+            if re.search(r"\b(struct|enum|union)\s+\w+_t\b|\btypedef\b.*\w_t;", line):
+                found.append(f"{path}:{number}: names in _t belong to POSIX")
+    return found
+
+
+def check_unfinished():
+    found = []
+    word = re.compile(r"\b(" + "TO" + "DO|FIX" + "ME|XX" + r"X)\b")
+    for path in files(".c", ".h", ".def") + files(".py", ".c", ".sh", under="tests") + files(".py", ".sh", under="tools"):
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+            if word.search(line):
+                found.append(f"{path}:{number}: {line.strip()[:80]}")
+    return found
+
+
+def check_rows_tested():
+    tests = [path for path in files(".c") if path.stem.endswith("_test")]
+    tests += [path for path in pathlib.Path("tests").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    text = "\n".join(path.read_text(errors="replace") for path in tests)
+    found = []
+    for table, row in TABLES:
+        if not os.path.exists(table):
+            continue
+        names = re.findall(row, pathlib.Path(table).read_text(), re.M)
+        if not names:
+            found.append(f"{table}: no row was found; the pattern in tools/lint/lint.py is out of date")
+        for name in names:
+            words = (name,) if isinstance(name, str) else name
+            prefix = pathlib.Path(table).stem.rstrip("s").upper()
+            patterns = [rf"\b{prefix}_{words[0].upper()}\b", rf"\b{prefix}_{words[0]}\b"]
+            patterns += [rf"\b{re.escape(word)}\b" if word[0] != "/" else re.escape(word) for word in words]
+            if not any(re.search(pattern, text) for pattern in patterns):
+                found.append(f"{table}: {words[0]} is named by no test")
+    return found
+
+
+def check_papers():
+    done = subprocess.run([sys.executable, "tools/defdoc.py", "--check"], stdout=subprocess.PIPE, text=True, check=False)
+    return done.stdout.splitlines()
+
+
+CHECKS = [
+    ("format", check_format),
+    ("layers", check_layers),
+    ("banned calls", check_banned),
+    ("headers compile alone", check_headers_alone),
+    ("own header first", check_header_first),
+    ("pragma once", check_pragma),
+    ("lengths", check_lengths),
+    ("opening words", check_opening),
+    ("names", check_names),
+    ("nothing unfinished", check_unfinished),
+    ("rows named by tests", check_rows_tested),
+    ("papers made from tables", check_papers),
+]
+
+
+def main():
+    wanted = sys.argv[1:]
+    bad = 0
+    for name, check in CHECKS:
+        if wanted and not any(word in name for word in wanted):
+            continue
+        found = check()
+        bad += bool(found)
+        print(f"{'FAIL' if found else 'ok'} {name}")
+        for line in found:
+            print(f"    {line}")
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()

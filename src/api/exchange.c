@@ -1,0 +1,82 @@
+/*
+ * Theory of operation: the exchange stands between a door, which knows requests and results, and the connection, which knows
+ * bytes.  It owns the request, the door's state and the ticket of the job; whoever ends first, all three go together.
+ */
+#include "api/exchange.h"
+#include "api/conn.h"
+#include "api/front.h"
+#include "config/config.h"
+#include "job/client.h"
+
+struct exchange *exchange_new(struct conn *conn, const struct front *front, struct client *client,
+                              uint64_t *charged_to)
+{
+        struct exchange *exchange = calloc(1, sizeof(*exchange));
+
+        if (!exchange)
+                return NULL;
+        http1_init(&exchange->http, front->config->request_body_limit);
+        exchange->front = front;
+        exchange->conn = conn;
+        exchange->client = client;
+        exchange->charged_to = charged_to;
+        return exchange;
+}
+
+void exchange_free(struct exchange *exchange)
+{
+        if (!exchange)
+                return;
+        if (exchange->submitted)
+                client_cancel(exchange->client, exchange->ticket);
+        exchange_drop_body(exchange);
+        http1_deinit(&exchange->http);
+        free(exchange->state);
+        free(exchange);
+}
+
+void exchange_charge(struct exchange *exchange)
+{
+        *exchange->charged_to += exchange->http.body.room - exchange->charge;
+        exchange->charge = exchange->http.body.room;
+}
+
+void exchange_drop_body(struct exchange *exchange)
+{
+        bytes_deinit(&exchange->http.body);
+        exchange_charge(exchange);
+}
+
+void exchange_reply(struct exchange *exchange, struct reply *reply)
+{
+        conn_reply(exchange->conn, reply);
+}
+
+void exchange_fail(struct exchange *exchange, int status, const char *message)
+{
+        struct reply reply;
+
+        reply_message(&reply, status, message);
+        exchange_reply(exchange, &reply);
+}
+
+static void on_done(void *arg, const struct result *result)
+{
+        struct exchange *exchange = arg;
+
+        exchange->submitted = false;
+        exchange->on_result(exchange, result);
+}
+
+int exchange_submit(struct exchange *exchange, const struct job *job, exchange_result_fn on_result,
+                    struct err *err)
+{
+        int r;
+
+        exchange->on_result = on_result;
+        r = client_submit(exchange->client, job, on_done, exchange, &exchange->ticket, err);
+        if (r < 0)
+                return r;
+        exchange->submitted = true;
+        return 0;
+}

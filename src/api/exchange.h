@@ -1,0 +1,64 @@
+#pragma once
+
+/*
+ * Exchange: one request and the answer it is owed.
+ *
+ * A door gets an exchange whose request is complete, and answers it exactly once, at once or later.
+ * The answer ends the exchange: do not touch it after exchange_reply() or exchange_fail().
+ * When the client goes away first, the exchange ends without a word: its job is cancelled, its state freed.
+ *
+ * A door that speaks WebSocket will take the connection over instead of answering: its row of routes.def is a GET like any
+ * other, the request carries the upgrade fields, and conn.c is where descriptor and unread bytes are handed on.
+ */
+
+#include "api/http1.h"
+#include "api/reply.h"
+
+struct client;
+struct conn;
+struct err;
+struct exchange;
+struct front;
+struct job;
+struct result;
+
+typedef void (*exchange_result_fn)(struct exchange *exchange, const struct result *result);
+
+struct exchange {
+        struct http1 http;
+        const struct front *front; /* configuration and catalog */
+        void *state;               /* the door's own, freed with free(3) */
+
+        /* Below is the business of conn.c and exchange.c. */
+        struct conn *conn;
+        struct client *client;
+        exchange_result_fn on_result;
+        uint64_t ticket;
+        bool submitted;
+        uint64_t *charged_to; /* bytes of all bodies together */
+        uint64_t charge;
+};
+
+struct exchange *exchange_new(struct conn *conn, const struct front *front, struct client *client,
+                              uint64_t *charged_to) MUST_USE;
+/* Cancels its job when one is running. */
+void exchange_free(struct exchange *exchange);
+
+/* Bring the charge for the body up to date. */
+void exchange_charge(struct exchange *exchange);
+
+/* The body has been read and is not needed any more. */
+void exchange_drop_body(struct exchange *exchange);
+
+/* Answer; the body of @reply is taken over. */
+void exchange_reply(struct exchange *exchange, struct reply *reply);
+
+/* Answer {"message": @message}. */
+void exchange_fail(struct exchange *exchange, int status, const char *message);
+
+/*
+ * Hand a job to the runner; @on_result is called from the loop, later, unless the client goes away before.
+ * 0, or a negative errno with text: then the exchange is still to be answered.
+ */
+int exchange_submit(struct exchange *exchange, const struct job *job, exchange_result_fn on_result,
+                    struct err *err) MUST_USE;

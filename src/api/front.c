@@ -1,0 +1,154 @@
+/*
+ * Theory of operation: one thread, one loop.  The front never forks, opens no file, and holds nothing that cannot be lost:
+ * when it dies its clients see a closed connection and the runner cancels their jobs.
+ */
+#include "api/front.h"
+#include "api/server.h"
+#include "job/client.h"
+#include "util/err.h"
+#include "util/log.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+enum { DRAIN_SECONDS = 30 };
+
+struct front_state {
+        const struct front *front;
+        struct event_base *base;
+        struct client *client;
+        struct server server;
+        struct event *events[3]; /* SIGTERM, SIGINT, control */
+        struct event *deadline;
+};
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+        struct front_state *state = arg;
+
+        log_warn("%zu connections are still open after %d s: closing them", state->server.n_conns,
+                 DRAIN_SECONDS);
+        event_base_loopbreak(state->base);
+}
+
+static void stop(struct front_state *state)
+{
+        struct timeval tv = { DRAIN_SECONDS, 0 };
+
+        if (state->server.draining)
+                return;
+        log_info("stopping");
+        event_add(state->deadline, &tv);
+        server_drain(&state->server);
+}
+
+static void on_signal(evutil_socket_t fd, short what, void *arg)
+{
+        stop(arg);
+}
+
+static void on_runner_lost(void *arg)
+{
+        log_error("lost the runner; waiting for a new one");
+}
+
+/* Returns the descriptor that came with the byte, -1 when none did, -2 at the end. */
+static int control_recv(int fd)
+{
+        char byte, control[CMSG_SPACE(sizeof(int))];
+        struct iovec iov = { &byte, 1 };
+        struct msghdr msg = {
+                .msg_iov = &iov,
+                .msg_iovlen = 1,
+                .msg_control = control,
+                .msg_controllen = sizeof(control),
+        };
+        struct cmsghdr *cmsg;
+        ssize_t n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+        int got;
+
+        if (n < 0)
+                return errno == EAGAIN || errno == EINTR ? -1 : -2;
+        if (n == 0)
+                return -2;
+        cmsg = CMSG_FIRSTHDR(&msg);
+        if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS ||
+            cmsg->cmsg_len != CMSG_LEN(sizeof(int)))
+                return -1;
+        memcpy(&got, CMSG_DATA(cmsg), sizeof(got));
+        return got;
+}
+
+static void on_control(evutil_socket_t fd, short what, void *arg)
+{
+        struct front_state *state = arg;
+        int runner = control_recv(fd);
+        struct err err;
+
+        if (runner == -2) {
+                event_del(state->events[2]);
+                stop(state);
+        } else if (runner >= 0) {
+                if (client_reconnect_take(state->client, runner, &err) < 0)
+                        log_error("%s", err.text);
+                else
+                        log_info("connected to a new runner");
+        }
+}
+
+static int add_event(struct front_state *state, size_t i, int fd, short what, event_callback_fn on_event)
+{
+        state->events[i] = event_new(state->base, fd, what | EV_PERSIST, on_event, state);
+        return state->events[i] && event_add(state->events[i], NULL) == 0 ? 0 : -ENOMEM;
+}
+
+static int front_open(struct front_state *state, struct err *err)
+{
+        const struct front *front = state->front;
+        int r;
+
+        state->base = event_base_new();
+        if (!state->base)
+                return err_set(err, -ENOMEM, "front: no event loop");
+        r = client_new_take(state->base, front->runner, on_runner_lost, state, &state->client, err);
+        if (r < 0)
+                return r;
+        state->deadline = event_new(state->base, -1, 0, on_deadline, state);
+        if (!state->deadline || add_event(state, 0, SIGTERM, EV_SIGNAL, on_signal) < 0 ||
+            add_event(state, 1, SIGINT, EV_SIGNAL, on_signal) < 0 ||
+            (front->control >= 0 && add_event(state, 2, front->control, EV_READ, on_control) < 0))
+                return err_set(err, -ENOMEM, "front: out of memory");
+        return server_init(&state->server, state->base, front, state->client, err);
+}
+
+static void front_close(struct front_state *state)
+{
+        server_deinit(&state->server);
+        client_free(state->client);
+        for (size_t i = 0; i < ARRAY_LEN(state->events); i++)
+                if (state->events[i])
+                        event_free(state->events[i]);
+        if (state->deadline)
+                event_free(state->deadline);
+        if (state->base)
+                event_base_free(state->base);
+        if (state->front->control >= 0)
+                close(state->front->control);
+}
+
+int front_run(const struct front *front)
+{
+        struct front_state state = { .front = front };
+        struct err err = { "" };
+        int r;
+
+        signal(SIGPIPE, SIG_IGN);
+        r = front_open(&state, &err);
+        if (r < 0)
+                log_error("%s", err.text);
+        else
+                event_base_dispatch(state.base);
+        front_close(&state);
+        return r < 0 ? 1 : 0;
+}

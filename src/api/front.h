@@ -1,0 +1,31 @@
+#pragma once
+
+/*
+ * Front: the process that talks to strangers.
+ *
+ * It gets all it needs as open descriptors before it gives up its privileges, and opens no file afterwards.
+ */
+
+#include "util/base.h"
+
+struct catalog;
+struct config;
+
+struct front {
+        const struct config *config;
+        const struct catalog *catalog;
+        const int *listeners; /* listening stream sockets; taken over */
+        size_t n_listeners;
+        int runner; /* SOCK_SEQPACKET to the runner; taken over */
+        /*
+         * SOCK_SEQPACKET from the parent, or -1: one-byte messages with SCM_RIGHTS carry a fresh runner socket after the
+         * runner was restarted; its end means stop.  Taken over.
+         */
+        int control;
+};
+
+/*
+ * Serve until SIGTERM, SIGINT or the end of @control; then stop listening, let the requests in flight finish (at most
+ * 30 s) and return 0.  Returns 1 when it could not start; the reason is in the log.
+ */
+int front_run(const struct front *front) MUST_USE;

@@ -1,0 +1,94 @@
+/*
+ * Theory of operation: a walk through a short table.  Like Piston, a method that a path does not have is 404, not 405.
+ */
+#include "api/route.h"
+#include "api/exchange.h"
+
+#include <stdio.h>
+
+#define ROUTE(METHOD, path, handler) void handler(struct exchange *exchange);
+#include "api/routes.def"
+#undef ROUTE
+
+static const struct route routes[] = {
+#define ROUTE(METHOD, path, handler) { #METHOD, path, handler },
+#include "api/routes.def"
+#undef ROUTE
+};
+
+static void allow_add(char allow[ROUTE_ALLOW_MAX], const char *method)
+{
+        size_t n = strlen(allow);
+
+        if (!strstr(allow, method))
+                snprintf(allow + n, ROUTE_ALLOW_MAX - n, "%s%s", n > 0 ? "," : "", method);
+        if (streq(method, "GET"))
+                allow_add(allow, "HEAD");
+}
+
+int route_find(struct view method, struct view path, char allow[ROUTE_ALLOW_MAX],
+               const struct route **ret_route)
+{
+        struct view wanted = view_eq_text(method, "HEAD") ? VIEW("GET") : method;
+        bool known = false;
+
+        allow[0] = '\0';
+        for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+                if (!view_eq_text(path, routes[i].path))
+                        continue;
+                known = true;
+                allow_add(allow, routes[i].method);
+                if (view_eq_text(wanted, routes[i].method)) {
+                        *ret_route = &routes[i];
+                        return 0;
+                }
+        }
+        for (size_t i = 0; !known && i < ARRAY_LEN(routes); i++)
+                allow_add(allow, routes[i].method);
+        if (view_eq_text(method, "TRACE") || view_eq_text(method, "CONNECT"))
+                return ROUTE_NEVER;
+        if (view_eq_text(method, "OPTIONS") && (known || view_eq_text(path, "*")))
+                return ROUTE_OPTIONS;
+        return known ? ROUTE_NO_METHOD : ROUTE_NO_PATH;
+}
+
+static void answer_options(struct exchange *exchange, const char *allow)
+{
+        struct reply reply = {
+                .status = 200, .type = REPLY_TEXT, .body = BYTES_INIT(ROUTE_ALLOW_MAX), .allow = allow
+        };
+
+        if (bytes_add_text(&reply.body, allow) < 0)
+                bytes_clear(&reply.body);
+        exchange_reply(exchange, &reply);
+}
+
+static void answer_never(struct exchange *exchange, const char *allow)
+{
+        struct reply reply;
+
+        reply_message(&reply, 405, "Method Not Allowed");
+        reply.allow = allow;
+        exchange_reply(exchange, &reply);
+}
+
+void route_dispatch(struct exchange *exchange)
+{
+        const struct http1_request *request = &exchange->http.request;
+        const struct route *route = NULL;
+        char allow[ROUTE_ALLOW_MAX];
+
+        switch (route_find(request->method, request->path, allow, &route)) {
+        case 0:
+                route->handle(exchange);
+                return;
+        case ROUTE_OPTIONS:
+                answer_options(exchange, allow);
+                return;
+        case ROUTE_NEVER:
+                answer_never(exchange, allow);
+                return;
+        default:
+                exchange_fail(exchange, 404, "Not Found");
+        }
+}

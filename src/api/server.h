@@ -1,0 +1,43 @@
+#pragma once
+
+/* Server: listeners, the connections they brought, and what these share. */
+
+#include "api/reply.h"
+#include "util/base.h"
+
+#include <sys/queue.h>
+
+struct client;
+struct conn;
+struct err;
+struct event;
+struct event_base;
+struct front;
+
+TAILQ_HEAD(conn_list, conn);
+
+struct server {
+        const struct front *front;
+        struct event_base *base;
+        struct client *client;
+        struct event **listeners;
+        struct event *pause; /* ends a pause of the listeners after running out of descriptors */
+        struct reply_common common;
+        struct conn_list idle; /* between requests, the longest idle first */
+        struct conn_list active;
+        size_t n_conns;
+        size_t max_conns;
+        uint64_t body_bytes; /* of all requests together */
+        uint64_t body_bytes_max;
+        bool draining;
+};
+
+int server_init(struct server *server, struct event_base *base, const struct front *front,
+                struct client *client, struct err *err) MUST_USE;
+void server_deinit(struct server *server);
+
+/* Stop listening, close what is idle; breaks the loop when the last connection is gone. */
+void server_drain(struct server *server);
+
+/* A connection has ended; called by conn.c. */
+void server_forget(struct server *server);

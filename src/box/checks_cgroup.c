@@ -1,107 +1,15 @@
 /*
- * Controllers, one by one: v1, v2 and mixed hosts are all real.  /proc/self/cgroup says in which group of which
- * hierarchy we are, /proc/self/mountinfo where that hierarchy is mounted; the group must take a child of ours, which is
- * made and removed again.
+ * Controllers, one by one: wherever one lives, our own group there must take a child of ours, which is made and
+ * removed again.
  */
 #include "box/checks_priv.h"
+#include "box/hierarchy.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
-struct place {
-        int version;
-        char path[PATH_MAX];
-};
-
-static bool has_word(const char *list, const char *word, const char *separators)
-{
-        size_t n = strlen(word);
-
-        for (const char *p = list; *p; p += strcspn(p, separators), p += strspn(p, separators))
-                if (strncmp(p, word, n) == 0 && (!p[n] || strchr(separators, p[n])))
-                        return true;
-        return false;
-}
-
-/* Our own group in the hierarchy that holds @controller; NULL: in the v2 tree. */
-static bool own_group(const char *controller, char *group, size_t room)
-{
-        FILE *file = fopen("/proc/self/cgroup", "re");
-        char line[PATH_MAX + 256];
-        bool done = false;
-
-        while (file && !done && fgets(line, sizeof(line), file)) {
-                char *controllers = strchr(line, ':');
-                char *path = controllers ? strchr(controllers + 1, ':') : NULL;
-
-                if (!path)
-                        continue;
-                *controllers++ = *path++ = '\0';
-                path[strcspn(path, "\n")] = '\0';
-                done = controller ? has_word(controllers, controller, ",") : streq(line, "0");
-                if (done)
-                        snprintf(group, room, "%s", path);
-        }
-        if (file)
-                fclose(file);
-        return done;
-}
-
-/* Where in mountinfo: "id parent dev root mount-point options… - type source super-options". */
-static bool hierarchy_mount(const char *controller, char *where, size_t room, char *root, size_t root_room)
-{
-        FILE *file = fopen("/proc/self/mountinfo", "re");
-        char line[2 * PATH_MAX];
-        bool done = false;
-
-        while (file && !done && fgets(line, sizeof(line), file)) {
-                char at[PATH_MAX], of[PATH_MAX], type[32] = "", super[512] = "";
-                const char *tail = strstr(line, " - ");
-
-                if (!tail || sscanf(line, "%*s %*s %*s %4095s %4095s", of, at) != 2 ||
-                    sscanf(tail, " - %31s %*s %511s", type, super) < 1)
-                        continue;
-                done = controller ? streq(type, "cgroup") && has_word(super, controller, ",")
-                                  : streq(type, "cgroup2");
-                if (done) {
-                        snprintf(where, room, "%s", at);
-                        snprintf(root, root_room, "%s", of);
-                }
-        }
-        if (file)
-                fclose(file);
-        return done;
-}
-
-/* Our own group as a path; in a cgroup namespace the mount may show only a part of the tree. */
-static bool find_place(const char *controller, struct place *place)
-{
-        char where[PATH_MAX], root[PATH_MAX], group[PATH_MAX];
-        const char *below = group;
-        int n;
-
-        if (!own_group(controller, group, sizeof(group)) ||
-            !hierarchy_mount(controller, where, sizeof(where), root, sizeof(root)))
-                return false;
-        if (!streq(root, "/") && strncmp(group, root, strlen(root)) == 0)
-                below = group + strlen(root);
-        n = snprintf(place->path, sizeof(place->path), "%s%s", where, streq(below, "/") ? "" : below);
-        place->version = controller ? 1 : 2;
-        return n > 0 && (size_t)n < sizeof(place->path);
-}
-
-static bool v2_has(const char *controller, struct place *place)
-{
-        char file[PATH_MAX + 32], list[512];
-
-        if (!find_place(NULL, place))
-                return false;
-        snprintf(file, sizeof(file), "%s/cgroup.controllers", place->path);
-        return check_read_line(file, list, sizeof(list)) && has_word(list, controller, " ");
-}
-
-static bool takes_children(const struct place *place, char found[200])
+static bool takes_children(const struct hierarchy *place, char found[200])
 {
         char path[PATH_MAX + 32];
 
@@ -116,9 +24,9 @@ static bool takes_children(const struct place *place, char found[200])
 
 static bool controller_answer(const char *v1, const char *v2, char found[200])
 {
-        struct place place;
+        struct hierarchy place;
 
-        if (!find_place(v1, &place) && !(v2 ? v2_has(v2, &place) : find_place(NULL, &place)))
+        if (!hierarchy_find(v1, v2, &place))
                 return check_found(false, found, "no mounted hierarchy holds it");
         return takes_children(&place, found);
 }
@@ -141,16 +49,16 @@ bool check_probe_cgroup_cpu(const struct checks_ask *ask, char found[200])
 
 bool check_probe_cgroup_v2(const struct checks_ask *ask, char found[200])
 {
-        struct place place;
+        struct hierarchy place;
 
-        if (!find_place(NULL, &place))
+        if (!hierarchy_find(NULL, NULL, &place))
                 return check_found(false, found, "no cgroup2 file system is mounted");
         return takes_children(&place, found);
 }
 
 static bool swap_is_limited(void)
 {
-        struct place place;
+        struct hierarchy place;
         char file[PATH_MAX + 64];
 
         if (find_place("memory", &place)) {

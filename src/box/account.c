@@ -1,0 +1,254 @@
+/*
+ * Kernel facts used here:
+ *   v1 memory: lowering writes limit before memsw, raising memsw before limit (limit <= memsw always holds);
+ *   memory.max_usage_in_bytes is reset by any write; memory.oom_control has `oom_kill N` since 4.13.
+ *   v2: memory.peak and pids.peak since 5.19 and 6.1; memory.oom.group since 4.19.
+ *   Page cache that an earlier job of the slot read stays charged to the v1 group; it can be reclaimed, so the limit
+ *   does not count it, and the peak is told as the growth over what was charged at the order.
+ */
+#include "box/account.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+enum {
+        OVERHEAD_DEFAULT =
+                768 * 1024, /* keeper, init and the kernel's side of an empty box; measured 0.4-0.7 MiB */
+        HELPERS_V1 = 2,     /* keeper and init live in the slot's v1 groups */
+        HELPERS_V2 = 1,     /* init */
+        GROUP_MODE = 0755,
+};
+
+static const char box_group[] = "box";
+
+void account_init(struct account *account, const struct slot_boot *boot)
+{
+        *account = (struct account){ .box = -1 };
+        for (int i = 0; i < ACCOUNT_FD_COUNT; i++)
+                account->fd[i] = boot->account_mask & (1u << i) ? SLOT_FD_ACCOUNT + i : -1;
+        for (int i = 0; i < CONTROLLER_COUNT; i++)
+                account->v2[i] = boot->controller_v2[i];
+}
+
+static ssize_t read_text(int fd, char *text, size_t room)
+{
+        ssize_t n = pread(fd, text, room - 1, 0);
+
+        text[n < 0 ? 0 : n] = '\0';
+        return n;
+}
+
+static uint64_t parse_number(const char *text)
+{
+        uint64_t value = 0;
+
+        for (; *text >= '0' && *text <= '9'; text++)
+                value = value * 10 + (uint64_t)(*text - '0');
+        return value;
+}
+
+static uint64_t read_number(int fd)
+{
+        char text[32];
+
+        return fd >= 0 && read_text(fd, text, sizeof(text)) > 0 ? parse_number(text) : 0;
+}
+
+/* The number behind @key in a file of `key number` lines. */
+static uint64_t read_keyed(int fd, const char *key)
+{
+        char text[1024];
+        size_t n = strlen(key);
+
+        if (fd < 0 || read_text(fd, text, sizeof(text)) <= 0)
+                return 0;
+        for (const char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+                if (strncmp(line, key, n) == 0 && line[n] == ' ')
+                        return parse_number(line + n + 1);
+        return 0;
+}
+
+static int write_number(int fd, uint64_t value)
+{
+        char text[24];
+        int n = snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+
+        return pwrite(fd, text, (size_t)n, 0) == n ? 0 : -errno;
+}
+
+/* One file of the box's own v2 group. */
+static int open_v2(const struct account *account, const char *name, int flags)
+{
+        return openat(account->box, name, flags | O_CLOEXEC);
+}
+
+static uint64_t v2_number(const struct account *account, const char *name)
+{
+        CLEANUP(close_fd) int fd = open_v2(account, name, O_RDONLY);
+
+        return read_number(fd);
+}
+
+static uint64_t v2_keyed(const struct account *account, const char *name, const char *key)
+{
+        CLEANUP(close_fd) int fd = open_v2(account, name, O_RDONLY);
+
+        return read_keyed(fd, key);
+}
+
+static int v2_write(const struct account *account, const char *name, uint64_t value)
+{
+        CLEANUP(close_fd) int fd = open_v2(account, name, O_WRONLY);
+
+        return fd < 0 ? -errno : write_number(fd, value);
+}
+
+static bool any_v2(const struct account *account)
+{
+        return account->v2[CONTROLLER_MEMORY] || account->v2[CONTROLLER_PIDS] || account->v2[CONTROLLER_CPU];
+}
+
+int account_prepare(struct account *account, int *ret_group)
+{
+        *ret_group = -1;
+        if (!any_v2(account)) {
+                /* Where the last box's page cache is still charged, more than the empty slot is in use. */
+                uint64_t usage = read_number(account->fd[ACCOUNT_MEMORY_USAGE]);
+
+                if (account->overhead_bytes == 0)
+                        account->overhead_bytes = MAX(usage, (uint64_t)OVERHEAD_DEFAULT);
+                return 0;
+        }
+        if (mkdirat(account->fd[ACCOUNT_V2], box_group, GROUP_MODE) < 0 && errno != EEXIST)
+                return -errno;
+        account->box = openat(account->fd[ACCOUNT_V2], box_group, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (account->box < 0)
+                return -errno;
+        account->memory_limit = account->pids_limit = 0;
+        *ret_group = account->box;
+        return 0;
+}
+
+static int limit_memory_v1(struct account *account, uint64_t limit)
+{
+        int swap = account->fd[ACCOUNT_MEMORY_SWAP], plain = account->fd[ACCOUNT_MEMORY_LIMIT];
+        bool raise = account->memory_limit != 0 && limit > account->memory_limit;
+        int r = 0;
+
+        if (raise && swap >= 0)
+                r = write_number(swap, limit);
+        if (r == 0)
+                r = write_number(plain, limit);
+        if (r == 0 && !raise && swap >= 0)
+                r = write_number(swap, limit);
+        return r;
+}
+
+static int limit_memory_v2(struct account *account, uint64_t limit)
+{
+        int r = v2_write(account, "memory.max", limit);
+
+        if (r == 0 && faccessat(account->box, "memory.swap.max", F_OK, 0) == 0)
+                r = v2_write(account, "memory.swap.max", 0);
+        if (r == 0)
+                r = v2_write(account, "memory.oom.group", 1);
+        return r;
+}
+
+static int limit_memory(struct account *account, uint64_t bytes)
+{
+        uint64_t limit = bytes + (account->v2[CONTROLLER_MEMORY] ? (uint64_t)OVERHEAD_DEFAULT
+                                                                 : account->overhead_bytes);
+        int r;
+
+        if (limit == account->memory_limit)
+                return 0;
+        r = account->v2[CONTROLLER_MEMORY] ? limit_memory_v2(account, limit)
+                                           : limit_memory_v1(account, limit);
+        account->memory_limit = r == 0 ? limit : 0;
+        return r;
+}
+
+static int limit_pids(struct account *account, uint64_t processes)
+{
+        bool v2 = account->v2[CONTROLLER_PIDS];
+        uint64_t limit = processes + (v2 ? HELPERS_V2 : HELPERS_V1);
+        int r;
+
+        if (limit == account->pids_limit)
+                return 0;
+        r = v2 ? v2_write(account, "pids.max", limit) : write_number(account->fd[ACCOUNT_PIDS_MAX], limit);
+        account->pids_limit = r == 0 ? limit : 0;
+        return r;
+}
+
+static uint64_t oom_kills(const struct account *account)
+{
+        return account->v2[CONTROLLER_MEMORY] ? v2_keyed(account, "memory.events", "oom_kill")
+                                              : read_keyed(account->fd[ACCOUNT_MEMORY_OOM], "oom_kill");
+}
+
+static uint64_t fork_failures(const struct account *account)
+{
+        return account->v2[CONTROLLER_PIDS] ? v2_keyed(account, "pids.events", "max")
+                                            : read_keyed(account->fd[ACCOUNT_PIDS_EVENTS], "max");
+}
+
+static uint64_t cpu_total_ns(const struct account *account)
+{
+        return account->v2[CONTROLLER_CPU] ? v2_keyed(account, "cpu.stat", "usage_usec") * NSEC_PER_USEC
+                                           : read_number(account->fd[ACCOUNT_CPU_USAGE]);
+}
+
+int account_begin(struct account *account, uint64_t memory_bytes, uint64_t processes, enum step *ret_step)
+{
+        int r;
+
+        *ret_step = STEP_LIMIT_MEMORY;
+        r = limit_memory(account, memory_bytes);
+        if (r < 0)
+                return r;
+        *ret_step = STEP_LIMIT_PROCESSES;
+        r = limit_pids(account, processes);
+        if (r < 0)
+                return r;
+        if (account->v2[CONTROLLER_MEMORY])
+                account->memory_base = v2_number(account, "memory.current");
+        else {
+                account->memory_base = read_number(account->fd[ACCOUNT_MEMORY_USAGE]);
+                (void)write_number(account->fd[ACCOUNT_MEMORY_PEAK], 0);
+        }
+        account->oom_base = oom_kills(account);
+        account->forks_base = fork_failures(account);
+        account->cpu_base_ns = cpu_total_ns(account);
+        return 0;
+}
+
+uint64_t account_cpu_ns(const struct account *account)
+{
+        uint64_t total = cpu_total_ns(account);
+
+        return total > account->cpu_base_ns ? total - account->cpu_base_ns : 0;
+}
+
+void account_end(const struct account *account, struct account_usage *ret_usage)
+{
+        uint64_t peak = account->v2[CONTROLLER_MEMORY] ? v2_number(account, "memory.peak")
+                                                       : read_number(account->fd[ACCOUNT_MEMORY_PEAK]);
+
+        *ret_usage = (struct account_usage){
+                .cpu_ns = account_cpu_ns(account),
+                .memory_bytes = peak > account->memory_base ? peak - account->memory_base : 0,
+                .oom_kills = oom_kills(account) - account->oom_base,
+                .fork_failures = fork_failures(account) - account->forks_base,
+        };
+}
+
+void account_discard(struct account *account)
+{
+        if (account->box < 0)
+                return;
+        close_fd(&account->box);
+        (void)unlinkat(account->fd[ACCOUNT_V2], box_group, AT_REMOVEDIR);
+}

@@ -1,0 +1,48 @@
+#pragma once
+
+/*
+ * Account: the limits and counters of one box, in whatever cgroup hierarchy each controller lives.
+ *
+ * The program's own word is never asked: time, memory, out-of-memory kills and refused forks all come from here.
+ * v1: the files of the slot's groups are kept open and reset between boxes.  v2: every box gets a group
+ * of its own, so its counters start at nothing and a leftover page of an earlier job cannot be charged to it.
+ * Allocates nothing.
+ */
+
+#include "box/slot.h"
+
+struct account {
+        int fd[ACCOUNT_FD_COUNT]; /* -1: absent */
+        bool v2[CONTROLLER_COUNT];
+        int box;                  /* v2: directory of this box's group, -1: none */
+        uint64_t memory_limit;    /* last written; 0: unknown */
+        uint64_t pids_limit;
+        uint64_t memory_base;     /* at the order: what the empty box and old page cache take */
+        uint64_t cpu_base_ns;
+        uint64_t oom_base;
+        uint64_t forks_base;
+        uint64_t overhead_bytes;  /* of an empty slot, measured once */
+};
+
+struct account_usage {
+        uint64_t cpu_ns;
+        uint64_t memory_bytes;
+        uint64_t oom_kills;
+        uint64_t fork_failures;
+};
+
+void account_init(struct account *account, const struct slot_boot *boot);
+
+/* Before a box is cloned: v2 makes its group.  Returns the group's descriptor for CLONE_INTO_CGROUP (-1 where no
+ * controller is on v2) in *ret_group. */
+int account_prepare(struct account *account, int *ret_group) MUST_USE;
+
+/* On the order: set limits, remember where the counters stand. @helpers: engine processes inside. */
+int account_begin(struct account *account, uint64_t memory_bytes, uint64_t processes, enum step *ret_step) MUST_USE;
+
+uint64_t account_cpu_ns(const struct account *account);
+
+void account_end(const struct account *account, struct account_usage *ret_usage);
+
+/* After the box is gone: v2 removes its group. */
+void account_discard(struct account *account);

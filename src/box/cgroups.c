@@ -1,0 +1,345 @@
+/*
+ * Kernel facts used here:
+ *   a v1 group accepts processes and children together; on v2 a group that hands controllers to its children must hold
+ *   no process (the root excepted), so the engine steps down into a leaf of its own first;
+ *   rmdir answers EBUSY until the last zombie is reaped, hence the retries;
+ *   writing a pid to a v1 cgroup.procs can take 10 ms (an RCU grace period), so it is done once per keeper, at start.
+ */
+#include "box/cgroups.h"
+#include "box/hierarchy.h"
+#include "util/err.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+
+enum { TRIES = 100, TRY_NS = 10000000, GROUP_MODE = 0755 };
+
+static int write_text(const char *folder, const char *file, const char *text)
+{
+        char path[PATH_MAX];
+        CLEANUP(close_fd) int fd = -1;
+
+        snprintf(path, sizeof(path), "%s/%s", folder, file);
+        fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (fd < 0 || write(fd, text, strlen(text)) < 0)
+                return -errno;
+        return 0;
+}
+
+/* SIGKILL to every process of a group; the number found. */
+static int kill_members(const char *folder)
+{
+        char path[PATH_MAX];
+        FILE *file;
+        int pid, n = 0;
+
+        snprintf(path, sizeof(path), "%s/cgroup.procs", folder);
+        file = fopen(path, "re");
+        while (file && fscanf(file, "%d", &pid) == 1)
+                if (pid > 0 && pid != getpid()) {
+                        (void)kill(pid, SIGKILL);
+                        n++;
+                }
+        if (file)
+                fclose(file);
+        return n;
+}
+
+static int kill_tree(const char *folder)
+{
+        char inner[PATH_MAX];
+        struct dirent *entry;
+        DIR *dir = opendir(folder);
+        int n = dir ? kill_members(folder) : 0;
+
+        while (dir && (entry = readdir(dir)))
+                if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
+                    (size_t)snprintf(inner, sizeof(inner), "%s/%s", folder, entry->d_name) < sizeof(inner))
+                        n += kill_tree(inner);
+        if (dir)
+                closedir(dir);
+        return n;
+}
+
+static void remove_tree(const char *folder)
+{
+        char inner[PATH_MAX];
+        struct dirent *entry;
+        DIR *dir = opendir(folder);
+
+        while (dir && (entry = readdir(dir)))
+                if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
+                    (size_t)snprintf(inner, sizeof(inner), "%s/%s", folder, entry->d_name) < sizeof(inner))
+                        remove_tree(inner);
+        if (dir)
+                closedir(dir);
+        (void)rmdir(folder);
+}
+
+static void pause_a_little(void)
+{
+        nanosleep(&(struct timespec){ .tv_nsec = TRY_NS }, NULL);
+}
+
+static void sweep(const char *folder)
+{
+        for (int i = 0; i < TRIES && access(folder, F_OK) == 0; i++) {
+                if (kill_tree(folder) == 0)
+                        remove_tree(folder);
+                if (access(folder, F_OK) == 0)
+                        pause_a_little();
+        }
+}
+
+static int make_group(const char *folder, struct err *err)
+{
+        sweep(folder);
+        if (mkdir(folder, GROUP_MODE) < 0 && errno != EEXIST)
+                return err_errno(err, -errno, "cannot make the cgroup %s", folder);
+        return 0;
+}
+
+/* The group of one v1 controller; the same string for controllers mounted together. */
+static int add_v1(struct cgroups *cgroups, const struct hierarchy *place, const char *name, char **ret_folder,
+                  struct err *err)
+{
+        char folder[PATH_MAX];
+
+        if ((size_t)snprintf(folder, sizeof(folder), "%s/coderunr-%s", place->path, name) >= sizeof(folder))
+                return err_set(err, -ENAMETOOLONG, "the cgroup path %.100s... is too long", place->path);
+        for (size_t i = 0; i < cgroups->n_v1; i++)
+                if (streq(cgroups->v1[i], folder)) {
+                        *ret_folder = cgroups->v1[i];
+                        return 0;
+                }
+        *ret_folder = cgroups->v1[cgroups->n_v1++] = strdup(folder);
+        must(*ret_folder);
+        return make_group(folder, err);
+}
+
+/* "+memory +pids +cpu" into a v2 group's subtree_control, one by one so that the failing one is named. */
+static int hand_down(const struct cgroups *cgroups, const char *folder, struct err *err)
+{
+        static const char *const words[CONTROLLER_COUNT] = { "+memory", "+pids", "+cpu" };
+
+        for (int i = 0; i < CONTROLLER_COUNT; i++) {
+                int r = cgroups->v2[i] ? write_text(folder, "cgroup.subtree_control", words[i]) : 0;
+
+                if (r < 0)
+                        return err_errno(
+                                err, r,
+                                "cannot enable the %s controller below %s; start coderunr as a service with "
+                                "Delegate=yes, or in a cgroup of its own",
+                                words[i] + 1, folder);
+        }
+        return 0;
+}
+
+static bool is_root_group(const char *folder)
+{
+        char path[PATH_MAX];
+
+        snprintf(path, sizeof(path), "%s/cgroup.type", folder);
+        return access(path, F_OK) != 0; /* KERNEL: every v2 group but the root has it */
+}
+
+static int open_v2(struct cgroups *cgroups, const char *own, const char *name, struct err *err)
+{
+        char folder[PATH_MAX], leaf[PATH_MAX + 16];
+        int r;
+
+        snprintf(folder, sizeof(folder), "%s/coderunr-%s", own, name);
+        cgroups->unified = strdup(folder);
+        must(cgroups->unified);
+        r = make_group(folder, err);
+        snprintf(leaf, sizeof(leaf), "%s/engine", folder);
+        r = r ? r : make_group(leaf, err);
+        if (r == 0 && !is_root_group(own))
+                r = write_text(leaf, "cgroup.procs", "0");
+        if (r < 0)
+                return r;
+        r = hand_down(cgroups, own, err);
+        return r ? r : hand_down(cgroups, folder, err);
+}
+
+int cgroups_open(struct cgroups *cgroups, const char *name, struct err *err)
+{
+        static const char *const v1_names[CONTROLLER_COUNT] = { "memory", "pids", "cpuacct" };
+        static const char *const v2_names[CONTROLLER_COUNT] = { "memory", "pids", "cpu" };
+        char **folders[CONTROLLER_COUNT] = { &cgroups->memory, &cgroups->pids, &cgroups->cpuacct };
+        struct hierarchy place, unified = { 0 };
+        char *unused;
+        int r = 0;
+
+        *cgroups = (struct cgroups){ 0 };
+        for (int i = 0; r == 0 && i < CONTROLLER_COUNT; i++) {
+                if (!hierarchy_find(v1_names[i], v2_names[i], &place))
+                        return err_set(
+                                err, -ENOTSUP,
+                                "no mounted cgroup hierarchy offers the %s controller; mount cgroup2 on "
+                                "/sys/fs/cgroup, or enable it on the kernel command line (cgroup_enable=%s)",
+                                v2_names[i], v2_names[i]);
+                if (place.version == 1)
+                        r = add_v1(cgroups, &place, name, folders[i], err);
+                else {
+                        cgroups->v2[i] = cgroups->any_v2 = true;
+                        unified = place;
+                }
+        }
+        /* v1 cpu only for fair shares between slots: without it nothing is lost but that */
+        if (r == 0 && !cgroups->v2[CONTROLLER_CPU] && hierarchy_find("cpu", "cpu", &place) &&
+            place.version == 1)
+                r = add_v1(cgroups, &place, name, &unused, err);
+        if (r == 0 && cgroups->any_v2)
+                r = open_v2(cgroups, unified.path, name, err);
+        if (r < 0)
+                cgroups_close(cgroups);
+        return r;
+}
+
+static int open_file(const char *folder, uint32_t slot, const char *file, int flags)
+{
+        char path[PATH_MAX];
+
+        if (!folder)
+                return -1;
+        snprintf(path, sizeof(path), "%s/slot%u/%s", folder, slot, file);
+        return open(path, flags | O_CLOEXEC);
+}
+
+/* v1 files by descriptor number; those without `optional` must be there when their controller is on v1. */
+static const struct {
+        enum account_fd fd;
+        int controller;
+        const char *file;
+        int flags;
+        bool optional;
+} v1_files[] = {
+        { ACCOUNT_MEMORY_LIMIT, CONTROLLER_MEMORY, "memory.limit_in_bytes", O_WRONLY, false },
+        { ACCOUNT_MEMORY_SWAP, CONTROLLER_MEMORY, "memory.memsw.limit_in_bytes", O_WRONLY, true },
+        { ACCOUNT_MEMORY_USAGE, CONTROLLER_MEMORY, "memory.usage_in_bytes", O_RDONLY, false },
+        { ACCOUNT_MEMORY_PEAK, CONTROLLER_MEMORY, "memory.max_usage_in_bytes", O_RDWR, false },
+        { ACCOUNT_MEMORY_OOM, CONTROLLER_MEMORY, "memory.oom_control", O_RDONLY, false },
+        { ACCOUNT_PIDS_MAX, CONTROLLER_PIDS, "pids.max", O_WRONLY, false },
+        { ACCOUNT_PIDS_EVENTS, CONTROLLER_PIDS, "pids.events", O_RDONLY, true },
+        { ACCOUNT_CPU_USAGE, CONTROLLER_CPU, "cpuacct.usage", O_RDONLY, false },
+};
+
+static int make_slot_groups(const struct cgroups *cgroups, uint32_t slot, struct err *err)
+{
+        char folder[PATH_MAX];
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < cgroups->n_v1; i++) {
+                snprintf(folder, sizeof(folder), "%s/slot%u", cgroups->v1[i], slot);
+                if (mkdir(folder, GROUP_MODE) < 0 && errno != EEXIST)
+                        r = err_errno(err, -errno, "cannot make the cgroup %s", folder);
+        }
+        if (r == 0 && cgroups->any_v2) {
+                snprintf(folder, sizeof(folder), "%s/slot%u", cgroups->unified, slot);
+                if (mkdir(folder, GROUP_MODE) < 0 && errno != EEXIST)
+                        r = err_errno(err, -errno, "cannot make the cgroup %s", folder);
+                r = r ? r : hand_down(cgroups, folder, err);
+        }
+        return r;
+}
+
+int cgroups_slot_open(const struct cgroups *cgroups, uint32_t slot, int ret_fds[ACCOUNT_FD_COUNT],
+                      struct err *err)
+{
+        const char *const folders[CONTROLLER_COUNT] = { cgroups->memory, cgroups->pids, cgroups->cpuacct };
+        int r;
+
+        for (int i = 0; i < ACCOUNT_FD_COUNT; i++)
+                ret_fds[i] = -1;
+        r = make_slot_groups(cgroups, slot, err);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < ARRAY_LEN(v1_files); i++) {
+                const char *folder = folders[v1_files[i].controller];
+                int *fd = &ret_fds[v1_files[i].fd];
+
+                *fd = open_file(folder, slot, v1_files[i].file, v1_files[i].flags);
+                if (*fd < 0 && folder && !v1_files[i].optional)
+                        return err_errno(err, -errno, "cannot open %s/slot%u/%s", folder, slot,
+                                         v1_files[i].file);
+        }
+        if (cgroups->any_v2) {
+                ret_fds[ACCOUNT_V2] = open_file(cgroups->unified, slot, ".", O_RDONLY | O_DIRECTORY);
+                if (ret_fds[ACCOUNT_V2] < 0)
+                        return err_errno(err, -errno, "cannot open %s/slot%u", cgroups->unified, slot);
+        }
+        return 0;
+}
+
+int cgroups_slot_enter(const struct cgroups *cgroups, uint32_t slot)
+{
+        char folder[PATH_MAX];
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < cgroups->n_v1; i++) {
+                snprintf(folder, sizeof(folder), "%s/slot%u", cgroups->v1[i], slot);
+                r = write_text(folder, "cgroup.procs", "0");
+        }
+        return r;
+}
+
+bool cgroups_slot_clear(const struct cgroups *cgroups, uint32_t slot)
+{
+        char folder[PATH_MAX];
+
+        for (int i = 0; i < TRIES; i++) {
+                int n = 0;
+
+                for (size_t k = 0; k < cgroups->n_v1; k++) {
+                        snprintf(folder, sizeof(folder), "%s/slot%u", cgroups->v1[k], slot);
+                        n += kill_tree(folder);
+                }
+                if (cgroups->any_v2) {
+                        snprintf(folder, sizeof(folder), "%s/slot%u", cgroups->unified, slot);
+                        n += kill_tree(folder);
+                }
+                if (n == 0)
+                        return true;
+                pause_a_little();
+        }
+        return false;
+}
+
+/* Step out of the leaf again, so that it can be removed. */
+static void leave_v2(struct cgroups *cgroups)
+{
+        char *slash = strrchr(cgroups->unified, '/');
+
+        *slash = '\0';
+        for (int i = 0; i < CONTROLLER_COUNT; i++) {
+                static const char *const words[CONTROLLER_COUNT] = { "-memory", "-pids", "-cpu" };
+
+                if (cgroups->v2[i] && !is_root_group(cgroups->unified))
+                        (void)write_text(cgroups->unified, "cgroup.subtree_control", words[i]);
+        }
+        if (!is_root_group(cgroups->unified))
+                (void)write_text(cgroups->unified, "cgroup.procs", "0");
+        *slash = '/';
+}
+
+void cgroups_close(struct cgroups *cgroups)
+{
+        for (size_t i = 0; i < cgroups->n_v1; i++) {
+                sweep(cgroups->v1[i]);
+                free(cgroups->v1[i]);
+        }
+        if (cgroups->unified) {
+                for (int i = 0; i < TRIES && kill_tree(cgroups->unified) > 0; i++)
+                        pause_a_little();
+                leave_v2(cgroups);
+                sweep(cgroups->unified);
+                free(cgroups->unified);
+        }
+        *cgroups = (struct cgroups){ 0 };
+}

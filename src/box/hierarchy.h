@@ -1,0 +1,18 @@
+#pragma once
+
+/* Hierarchy: where a cgroup controller lives on this host, and our own group in it. */
+
+#include "util/base.h"
+
+#include <limits.h>
+
+struct hierarchy {
+        int version;         /* 1 or 2 */
+        char path[PATH_MAX]; /* our own group, as a path */
+};
+
+/*
+ * The hierarchy that holds controller @v1 (as v1 names it), else the v2 tree if it has @v2 enabled for our
+ * group; @v2 NULL: the v2 tree with or without controllers.  @v1 NULL: only v2.  False: neither is mounted.
+ */
+bool hierarchy_find(const char *v1, const char *v2, struct hierarchy *ret_place) MUST_USE;

@@ -1,0 +1,63 @@
+#pragma once
+
+/*
+ * Slot: what the warden hands to a new keeper, as plain data.
+ *
+ * The keeper is a separate static program; it finds the boot data in a sealed memfd at SLOT_FD_BOOT, its socket at
+ * SLOT_FD_SOCKET and its cgroup files from SLOT_FD_ACCOUNT on, in the order of enum account_fd.
+ */
+
+#include "util/base.h"
+
+#include <linux/filter.h>
+
+enum {
+        SLOT_MAGIC = 0x63727362, /* "crsb" */
+        SLOT_FD_BOOT = 3,
+        SLOT_FD_SOCKET = 4,
+        SLOT_FD_ACCOUNT = 5,
+        SLOT_FILTER_MAX = 2048, /* instructions of one filter */
+        SLOT_FILTERS = 2,       /* filter.h: allow-list, then refusals by argument */
+        SLOT_DIRECTORIES_MAX = 2048,
+};
+
+/* Step whose failure the warden reports; see steps.def. */
+enum step {
+#define STEP(NAME, text) STEP_##NAME,
+#include "box/steps.def"
+#undef STEP
+        STEP_COUNT
+};
+
+/* The cgroup files a keeper works with.  On v1 they belong to the slot's groups, which the keeper lives in; where
+ * a controller is on v2 its files are opened anew in each box's own group below ACCOUNT_V2. */
+enum account_fd {
+        ACCOUNT_V2,           /* the slot's directory in the v2 tree */
+        ACCOUNT_MEMORY_LIMIT, /* v1 memory.limit_in_bytes */
+        ACCOUNT_MEMORY_SWAP,  /* v1 memory.memsw.limit_in_bytes; absent without swap accounting */
+        ACCOUNT_MEMORY_USAGE, /* v1 memory.usage_in_bytes */
+        ACCOUNT_MEMORY_PEAK,  /* v1 memory.max_usage_in_bytes */
+        ACCOUNT_MEMORY_OOM,   /* v1 memory.oom_control */
+        ACCOUNT_PIDS_MAX,     /* v1 pids.max */
+        ACCOUNT_PIDS_EVENTS,  /* v1 pids.events */
+        ACCOUNT_CPU_USAGE,    /* v1 cpuacct.usage */
+        ACCOUNT_FD_COUNT,
+};
+
+enum { CONTROLLER_MEMORY, CONTROLLER_PIDS, CONTROLLER_CPU, CONTROLLER_COUNT };
+
+struct slot_boot {
+        uint32_t magic;
+        uint32_t index;
+        uint32_t slot_uid; /* user and group of the programs, outside */
+        uint32_t init_uid; /* user and group of the box's first process, outside */
+        uint32_t cpus;     /* online: bounds how fast CPU time can be used up */
+        uint32_t account_mask;                    /* bit n: descriptor SLOT_FD_ACCOUNT+n is there */
+        uint32_t controller_v2[CONTROLLER_COUNT]; /* 1: this controller is on v2 */
+        uint64_t disk_bytes; /* size of the tmpfs of a box prepared before its order is known */
+        uint64_t inodes;
+        uint32_t n_filter[SLOT_FILTERS];
+        struct sock_filter filter[SLOT_FILTERS][SLOT_FILTER_MAX];
+        char root[256];                         /* empty directory to build the slot's root on */
+        char directories[SLOT_DIRECTORIES_MAX]; /* further toolchain folders, NUL between, empty word at the end */
+};

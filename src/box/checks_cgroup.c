@@ -56,17 +56,16 @@ bool check_probe_cgroup_v2(const struct checks_ask *ask, char found[200])
         return takes_children(&place, found);
 }
 
+/* v2 counts swap wherever it has the memory controller; v1 has its own file, or has not. */
 static bool swap_is_limited(void)
 {
         struct hierarchy place;
         char file[PATH_MAX + 64];
 
-        if (find_place("memory", &place)) {
-                snprintf(file, sizeof(file), "%s/memory.memsw.limit_in_bytes", place.path);
-                return access(file, F_OK) == 0;
-        }
-        /* The root group has no memory.swap.max, but /proc/swaps was not empty, so the kernel has swap. */
-        return v2_has("memory", &place);
+        if (!hierarchy_find("memory", "memory", &place))
+                return false;
+        snprintf(file, sizeof(file), "%s/memory.memsw.limit_in_bytes", place.path);
+        return place.version == 2 || access(file, F_OK) == 0;
 }
 
 bool check_probe_swap(const struct checks_ask *ask, char found[200])

@@ -17,4 +17,4 @@ for word in "$@"; do
 done
 build_test
 step "running the tests"
-exec python3 tests/run.py --build build/test "${all[@]}" -- "${names[@]}"
+exec /usr/bin/python3 tests/run.py --build build/test "${all[@]}" -- "${names[@]}"

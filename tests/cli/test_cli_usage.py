@@ -1,0 +1,60 @@
+"""Words: help, versions, and mistakes, each of which is one sentence and an exit status of its own."""
+import pytest
+from cli_support import one_sentence
+
+COMMANDS = ["serve", "run", "runtimes", "config", "doctor"]
+
+
+def test_alone_lists_the_commands(coderunr):
+    done = coderunr()
+    assert done.returncode == 2
+    for command in COMMANDS + ["version", "help"]:
+        assert f"\n  {command} " in done.stdout
+
+
+@pytest.mark.parametrize("words", [("help",), ("--help",), ("-h",)])
+def test_help(coderunr, words):
+    done = coderunr(*words)
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: coderunr COMMAND")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command(coderunr, command):
+    done = coderunr(command, "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"usage: coderunr {command}")
+    assert done.stderr == ""
+    assert coderunr("help", command).stdout == done.stdout
+
+
+@pytest.mark.parametrize("words", [("version",), ("--version",)])
+def test_version(coderunr, words):
+    done = coderunr(*words)
+    assert done.returncode == 0
+    assert done.stdout.split()[0] == "coderunr"
+    assert done.stdout.split()[1][0].isdigit()
+
+
+@pytest.mark.parametrize("words, says", [
+    (("fly",), "'fly'"),
+    (("help", "fly"), "'fly'"),
+    (("run",), "run needs a file"),
+    (("run", "--fly", "x.py"), "--fly"),
+    (("run", "-Z", "x.py"), "-Z"),
+    (("run", "--time"), "--time needs a value"),
+    (("run", "--json=yes", "x.py"), "--json takes no value"),
+    (("run", "--bind-address=x", "x.py"), "coderunr serve"),
+    (("run", "nothing.py"), "nothing.py: No such file"),
+    (("runtimes", "more"), "'more'"),
+    (("doctor", "more"), "'more'"),
+    (("serve", "more"), "'more'"),
+    (("config", "one", "two"), "not 2"),
+    (("config", "fly"), "'fly'"),
+])
+def test_mistakes(coderunr, words, says):
+    done = coderunr(*words)
+    assert done.returncode == 2
+    assert one_sentence(done.stderr)
+    assert says in done.stderr
+    assert done.stdout == ""

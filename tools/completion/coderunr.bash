@@ -1,0 +1,23 @@
+# bash completion for coderunr: commands, their flags (asked of --help), runtimes for --lang, files.
+
+_coderunr() {
+        local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} program=${COMP_WORDS[0]}
+        local command=${COMP_WORDS[1]}
+
+        COMPREPLY=()
+        if ((COMP_CWORD == 1)); then
+                mapfile -t COMPREPLY < <(compgen -W "serve run runtimes config doctor version help" -- "$cur")
+        elif [[ $prev == --lang || $prev == -l ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "$("$program" runtimes 2>/dev/null | awk 'NR > 1 && NF > 1 { print $1 }')" \
+                        -- "$cur")
+        elif [[ $command == help ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "serve run runtimes config doctor" -- "$cur")
+        elif [[ $cur == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "$("$program" "$command" --help 2>/dev/null |
+                        grep -oE '^ +(-[a-z],)? +--[a-z-]+' | grep -oE -- '--[a-z-]+')" -- "$cur")
+        else
+                mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        fi
+}
+
+complete -o filenames -F _coderunr coderunr

@@ -13,6 +13,7 @@
 
 #include <event2/event.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 
 enum { RECV_BURST = 16, RETRY_USEC = 5000 };
 
@@ -42,6 +43,7 @@ static void lose(struct link *link)
         link->lost = true;
         event_del(link->readable);
         event_del(link->writable);
+        shutdown(link->fd, SHUT_RDWR);
         event_active(link->later, EV_TIMEOUT, 0);
 }
 
@@ -202,6 +204,11 @@ int link_send_take(struct link *link, struct wire_message *message, bool vital)
 out:
         wire_message_deinit(&mine);
         return r;
+}
+
+void link_break(struct link *link)
+{
+        lose(link);
 }
 
 size_t link_pending(const struct link *link)

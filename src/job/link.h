@@ -42,5 +42,8 @@ static inline void link_freep(struct link **link)
  */
 int link_send_take(struct link *link, struct wire_message *message, bool vital) MUST_USE;
 
+/* Give the connection up: the peer sees its end, and on_lost is called from the loop. */
+void link_break(struct link *link);
+
 /* Messages not sent yet. */
 size_t link_pending(const struct link *link);

@@ -147,21 +147,32 @@ int fdio_memfd_of(const char *name, const void *p, size_t n)
         return r < 0 ? r : TAKE_FD(fd);
 }
 
-int fdio_map(int fd, const char **ret_p, size_t *ret_n)
+int fdio_sealed_size(int fd, uint64_t *ret_bytes)
 {
         int seals = fcntl(fd, F_GET_SEALS);
         struct stat st;
-        void *p;
 
         if (seals < 0 || (seals & SEALS) != SEALS)
                 return -EBADMSG;
         if (fstat(fd, &st) < 0)
                 return -errno;
-        *ret_n = (size_t)st.st_size;
+        *ret_bytes = (uint64_t)st.st_size;
+        return 0;
+}
+
+int fdio_map(int fd, const char **ret_p, size_t *ret_n)
+{
+        uint64_t size;
+        void *p;
+        int r = fdio_sealed_size(fd, &size);
+
+        if (r < 0)
+                return r;
+        *ret_n = (size_t)size;
         *ret_p = "";
-        if (st.st_size == 0)
+        if (size == 0)
                 return 0;
-        p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+        p = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
         if (p == MAP_FAILED)
                 return -errno;
         *ret_p = p;

@@ -39,6 +39,9 @@ int fdio_seal(int fd) MUST_USE;
 /* A new sealed memfd of these bytes, or -errno. */
 int fdio_memfd_of(const char *name, const void *p, size_t n) MUST_USE;
 
+/* Size of a sealed memfd; -EBADMSG for any other descriptor. */
+int fdio_sealed_size(int fd, uint64_t *ret_bytes) MUST_USE;
+
 /* Map read-only; -EBADMSG when it is not sealed memory.  An empty one is mapped to "" of size 0. */
 int fdio_map(int fd, const char **ret_p, size_t *ret_n) MUST_USE;
 void fdio_unmap(const char *p, size_t n);

@@ -1,0 +1,53 @@
+#pragma once
+
+/*
+ * Pump: the streams of one running stage.  Feeds stdin, keeps stdout and stderr up to the limit in the order they
+ * arrive, and takes the artefact of a compile stage.
+ */
+
+#include "box/spec.h"
+#include "job/result.h"
+
+struct event;
+struct event_base;
+struct limits;
+
+struct pump_order {
+        struct view input; /* stays the caller's until pump_close() */
+        const struct limits *limits;
+        struct output *output; /* stays the caller's */
+        bool artefact;         /* take one */
+        /* The stage has written too much: end it with @end.  Called from the loop, at most once per reason. */
+        void (*on_over)(void *arg, enum report_end end);
+        void *arg;
+};
+
+struct pump {
+        struct pump_order order;
+        struct event *in, *out[STREAM_COUNT], *artefact_in;
+        int in_fd, out_fd[STREAM_COUNT], artefact_fd; /* our ends, -1: done */
+        size_t in_done;                               /* bytes of input given */
+        uint64_t seen[STREAM_COUNT]; /* bytes read; one more than the limit when it was passed */
+        int artefact;                /* memfd */
+        uint64_t artefact_bytes;
+        uint64_t artefact_cap;
+        bool artefact_over;
+        int error; /* what we failed at ourselves: the stage's output is not whole */
+};
+
+/*
+ * Make the pipes, fill stdin as far as it goes, and start listening.  @ret_fds gets the box's ends of STDIN, STDOUT, STDERR
+ * and ARTEFACT, owned by the caller, who closes them once they are sent; FILES is left alone.
+ * 0 or -errno; after a failure nothing is left open.
+ */
+int pump_open(struct pump *pump, struct event_base *base, const struct pump_order *order,
+              int ret_fds[BOX_FD_COUNT]) MUST_USE;
+
+/* The box is dead: take what still lies in the pipes.  Never waits. */
+void pump_drain(struct pump *pump);
+
+/* The whole artefact, sealed and checked to be a complete pack.  A descriptor for the caller, or -errno. */
+int pump_artefact_take(struct pump *pump) MUST_USE;
+
+/* May be called twice and on a zeroed struct that pump_open() never saw succeed. */
+void pump_close(struct pump *pump);

@@ -1,0 +1,310 @@
+/*
+ * Wires the front's link and the parent's control socket to the schedule.  Everything that decides is elsewhere.
+ *
+ * A front is disposable: when it goes, its jobs are cancelled, and a new one may come at any time by control.
+ * A frame that cannot be taken apart means that the front is not ours any more; a job that can be read but may
+ * not be run is answered.
+ *
+ * Stopping: no new jobs, those not begun are refused, those running get the patience to end, then all answers
+ * get a moment to leave.
+ */
+#include "runner/runner.h"
+#include "config/config.h"
+#include "job/link.h"
+#include "job/wire.h"
+#include "runner/schedule.h"
+#include "util/clock.h"
+#include "util/err.h"
+#include "util/fdio.h"
+#include "util/log.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#define PATIENCE_NS (30 * NSEC_PER_SEC)
+#define FLUSH_NS    NSEC_PER_SEC
+#define TICK_USEC   20000
+/* Of files and stdin that wait; beyond it a full queue of large jobs would be a full machine. */
+#define PENDING_BYTES_MAX (2 * GIB)
+
+enum {
+        FDS_OF_OURSELVES = 64,
+        FDS_OF_A_SLOT = 16, /* its socket, its stage's pipes and memfds */
+        FDS_OF_A_JOB = 3,   /* files, stdin, and its answer on the way out */
+};
+
+struct runner {
+        const struct runner_args *args;
+        struct event_base *base;
+        struct link *front; /* NULL: there is none now */
+        int control;
+        struct event *controlled, *terminated, *interrupted, *tick;
+        uint64_t patience_ns;
+        uint64_t stop_ns; /* when stopping ends, 0: not stopping */
+        bool ended;       /* the patience is over */
+        struct schedule schedule;
+};
+
+static void send_result(void *arg, uint64_t ticket, const struct result *result)
+{
+        struct runner *runner = arg;
+        CLEANUP(wire_message_deinit) struct wire_message message = WIRE_MESSAGE_INIT;
+        int r;
+
+        if (!runner->front)
+                return;
+        r = wire_result_encode(ticket, result, &message);
+        if (r == 0)
+                r = link_send_take(runner->front, &message, true);
+        if (r == 0)
+                return;
+        log_error("job=%llu: its result cannot be sent: %s", (unsigned long long)ticket, strerror(-r));
+        link_break(runner->front); /* better a lost runner than a front that waits for ever */
+}
+
+static void refuse(struct runner *runner, uint64_t ticket, enum verdict verdict, const char *text)
+{
+        struct result result;
+
+        result_init(&result);
+        result.stages[STAGE_RUN].verdict = verdict;
+        snprintf(result.stages[STAGE_RUN].text, sizeof(result.stages[STAGE_RUN].text), "%.*s",
+                 (int)sizeof(result.stages[STAGE_RUN].text) - 1, text);
+        send_result(runner, ticket, &result);
+        result_deinit(&result);
+}
+
+static void front_lost(void *arg)
+{
+        struct runner *runner = arg;
+
+        link_free(runner->front);
+        runner->front = NULL;
+        schedule_cancel_all(&runner->schedule);
+}
+
+static void job_arrived(struct runner *runner, const struct wire_job *job, int *fds)
+{
+        struct err err = { "" };
+        struct task *task;
+        int r;
+
+        if (runner->stop_ns) {
+                refuse(runner, job->ticket, VERDICT_OVERLOADED, "the engine is stopping");
+                return;
+        }
+        r = task_new(job, fds, runner->args->catalog, &task, &err);
+        if (r < 0) {
+                log_error("job=%llu refused: %s", (unsigned long long)job->ticket, err.text);
+                refuse(runner, job->ticket, VERDICT_ENGINE, err.text);
+                return;
+        }
+        r = schedule_add_take(&runner->schedule, task);
+        if (r == SCHEDULE_FULL)
+                refuse(runner, job->ticket, VERDICT_OVERLOADED, "too many jobs are waiting");
+        else if (r == SCHEDULE_DOUBLE)
+                log_error("job=%llu came twice; the second is dropped", (unsigned long long)job->ticket);
+}
+
+static void on_frame(void *arg, const char *p, size_t n, int *fds, size_t n_fds)
+{
+        struct runner *runner = arg;
+        struct wire_frame frame = { 0 };
+        const char *field = "";
+        int r = wire_decode(p, n, n_fds, &frame, &field);
+
+        if (r == 0 && frame.kind == WIRE_KIND_JOB)
+                job_arrived(runner, &frame.job, fds);
+        else if (r == 0 && frame.kind == WIRE_KIND_CANCEL)
+                schedule_cancel(&runner->schedule, frame.cancel.ticket);
+        else if (r == 0 && frame.kind == WIRE_KIND_SIGNAL)
+                schedule_signal(&runner->schedule, frame.signal.ticket, frame.signal.number);
+        fdio_close_all(fds, n_fds);
+        if (r == 0 && frame.kind != WIRE_KIND_RESULT)
+                return;
+        log_error("the front sent a frame whose %s is wrong; its connection is given up",
+                  r < 0 ? field : "kind");
+        front_lost(runner);
+}
+
+static const struct link_fns front_fns = { on_frame, front_lost };
+
+static int front_take(struct runner *runner, int fd)
+{
+        if (runner->front)
+                front_lost(runner);
+        return link_new_take(runner->base, fd, &front_fns, runner, &runner->front);
+}
+
+static bool is_quiet(const struct runner *runner)
+{
+        return schedule_is_idle(&runner->schedule) && (!runner->front || link_pending(runner->front) == 0);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+        struct runner *runner = arg;
+        uint64_t now = clock_now_ns();
+
+        if (!runner->ended && now >= runner->stop_ns) {
+                runner->ended = true;
+                schedule_end_all(&runner->schedule, "the engine is stopping");
+        }
+        if (is_quiet(runner) || now >= runner->stop_ns + FLUSH_NS)
+                event_base_loopbreak(runner->base);
+}
+
+static void stop(struct runner *runner)
+{
+        struct timeval tick = { .tv_usec = TICK_USEC };
+
+        if (runner->stop_ns)
+                return;
+        runner->stop_ns = clock_now_ns() + runner->patience_ns;
+        schedule_refuse_pending(&runner->schedule);
+        if (event_add(runner->tick, &tick) < 0)
+                event_base_loopbreak(runner->base);
+}
+
+static void on_signal(evutil_socket_t fd, short what, void *arg)
+{
+        stop(arg);
+}
+
+static void control_take(struct runner *runner, const struct runner_message *message, int *fd)
+{
+        int r;
+
+        if (message->kind == RUNNER_SLOT)
+                r = schedule_slot_take(&runner->schedule, message->index, TAKE_FD(*fd));
+        else if (message->kind == RUNNER_FRONT)
+                r = front_take(runner, TAKE_FD(*fd));
+        else
+                r = -EINVAL;
+        if (r < 0)
+                log_error("control message kind=%u index=%u: %s", message->kind, message->index,
+                          strerror(-r));
+}
+
+static void on_control(evutil_socket_t socket, short what, void *arg)
+{
+        struct runner *runner = arg;
+        struct runner_message message;
+        int fds[FDIO_FDS_MAX];
+        size_t n, n_fds;
+        int r = fdio_recv(socket, &message, sizeof(message), &n, fds, &n_fds);
+
+        if (r == FDIO_AGAIN)
+                return;
+        if (r == 0 && n == sizeof(message) && n_fds == 1) {
+                control_take(runner, &message, &fds[0]);
+                fdio_close_all(fds, n_fds);
+                return;
+        }
+        if (r == 0)
+                fdio_close_all(fds, n_fds);
+        if (r == 0 || r == -EBADMSG) {
+                log_error("a control message of the wrong form was dropped");
+                return;
+        }
+        event_del(runner->controlled);
+        stop(runner);
+}
+
+/* Every waiting job holds descriptors: raise what we may have as far as allowed, and queue no more than fits. */
+static size_t queue_bound(const struct runner_args *args)
+{
+        uint64_t taken = FDS_OF_OURSELVES + (uint64_t)FDS_OF_A_SLOT * args->n_slots, fits;
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return args->config->max_queued_jobs;
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+                return args->config->max_queued_jobs;
+        fits = limit.rlim_cur > taken ? (limit.rlim_cur - taken) / FDS_OF_A_JOB : 0;
+        if (fits < args->config->max_queued_jobs)
+                log_warn("only %llu jobs can wait: the limit of open files is %llu", (unsigned long long)fits,
+                         (unsigned long long)limit.rlim_cur);
+        return MIN(fits, args->config->max_queued_jobs);
+}
+
+static int events_start(struct runner *runner)
+{
+        runner->terminated = evsignal_new(runner->base, SIGTERM, on_signal, runner);
+        runner->interrupted = evsignal_new(runner->base, SIGINT, on_signal, runner);
+        runner->tick = event_new(runner->base, -1, EV_PERSIST, on_tick, runner);
+        if (!runner->terminated || !runner->interrupted || !runner->tick)
+                return -ENOMEM;
+        if (event_add(runner->terminated, NULL) < 0 || event_add(runner->interrupted, NULL) < 0)
+                return -ENOMEM;
+        if (runner->control < 0)
+                return 0;
+        runner->controlled =
+                event_new(runner->base, runner->control, EV_READ | EV_PERSIST, on_control, runner);
+        return runner->controlled && event_add(runner->controlled, NULL) == 0 ? 0 : -ENOMEM;
+}
+
+static int runner_start(struct runner *runner, int *front)
+{
+        struct schedule_order order = {
+                .n_slots = runner->args->n_slots,
+                .max_pending = queue_bound(runner->args),
+                .max_pending_bytes = PENDING_BYTES_MAX,
+                .patience_ns = runner->patience_ns,
+                .on_result = send_result,
+                .arg = runner,
+        };
+        int r;
+
+        runner->base = event_base_new();
+        if (!runner->base)
+                return -ENOMEM;
+        order.base = runner->base;
+        r = schedule_init(&runner->schedule, &order);
+        if (r == 0)
+                r = events_start(runner);
+        if (r == 0 && *front >= 0)
+                r = front_take(runner, TAKE_FD(*front));
+        return r;
+}
+
+static void runner_free(struct runner *runner)
+{
+        struct event *events[] = { runner->controlled, runner->terminated, runner->interrupted,
+                                   runner->tick };
+
+        link_free(runner->front);
+        schedule_deinit(&runner->schedule);
+        for (size_t i = 0; i < ARRAY_LEN(events); i++)
+                if (events[i])
+                        event_free(events[i]);
+        if (runner->base)
+                event_base_free(runner->base);
+        close_fd(&runner->control);
+        free(runner);
+}
+
+int runner_run(const struct runner_args *args)
+{
+        CLEANUP(close_fd) int front = args->front, control = args->control;
+        struct runner *runner = calloc(1, sizeof(*runner));
+        int r;
+
+        if (!runner)
+                return EXIT_FAILURE;
+        /* A program that closes its stdin, and a front that goes away, are ordinary. */
+        signal(SIGPIPE, SIG_IGN);
+        runner->args = args;
+        runner->control = TAKE_FD(control);
+        runner->patience_ns = args->patience_ns ? args->patience_ns : PATIENCE_NS;
+        r = runner_start(runner, &front);
+        if (r < 0)
+                log_error("the runner cannot start: %s", strerror(-r));
+        else if (event_base_dispatch(runner->base) < 0)
+                r = -EIO;
+        runner_free(runner);
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,37 @@
+#pragma once
+
+/*
+ * Runner: takes jobs from the front, runs their stages on the slots, sends results back.  One thread, one loop;
+ * it never forks and holds no privilege.
+ */
+
+#include "util/base.h"
+
+struct catalog;
+struct config;
+
+enum runner_control {
+        RUNNER_SLOT = 1, /* a keeper's socket for slot `index`, new or in place of another */
+        RUNNER_FRONT,    /* the front was started anew: its socket; the jobs of the old one are dropped */
+};
+
+/* One message on the control socket, with one descriptor beside it. */
+struct runner_message {
+        uint32_t kind; /* enum runner_control */
+        uint32_t index;
+};
+
+struct runner_args {
+        const struct config *config;
+        const struct catalog *catalog;
+        int front;   /* SOCK_SEQPACKET; -1: comes by control */
+        int control; /* SOCK_SEQPACKET from the parent; its end is the order to stop */
+        size_t n_slots;
+        uint64_t patience_ns; /* how long to wait for what should not take long; 0: 30 s */
+};
+
+/*
+ * Serve until SIGTERM, SIGINT or the end of the control socket; then let running jobs finish, at most for the patience.
+ * Descriptors are taken over.  The exit status for the process.
+ */
+int runner_run(const struct runner_args *args);

@@ -1,0 +1,54 @@
+#pragma once
+
+/*
+ * Task: a job while the runner has it.  Made from a frame of the front, freed when its result is sent or nobody
+ * waits for it any more.
+ */
+
+#include "job/result.h"
+#include "job/wire.h"
+#include "runner/pump.h"
+
+#include <sys/queue.h>
+
+struct catalog;
+struct err;
+struct event;
+struct runtime;
+struct slot;
+
+struct task {
+        TAILQ_ENTRY(task) link; /* pending or running */
+        LIST_ENTRY(task) by_ticket;
+        uint64_t ticket;
+        const struct runtime *runtime;
+        struct limits limits[STAGE_COUNT];
+        char *words; /* what the names and arguments below point into */
+        const char *main_name;
+        const char **sources;
+        size_t n_sources;
+        const char **args;
+        size_t n_args;
+        int files;    /* sealed pack: sources, later the artefact */
+        int input_fd; /* sealed stdin, -1 when it was small */
+        struct view input;
+        char *input_small;
+        uint64_t held_bytes; /* of files and input, for the bound on what waits */
+        struct result result;
+        enum stage stage;   /* the one running, or next to run */
+        bool begun;         /* some stage was started once */
+        bool retried;       /* this stage had its second chance */
+        bool orphan;        /* nobody waits for the result */
+        struct slot *avoid; /* where this stage failed for no fault of the program */
+        struct slot *slot;  /* where it runs, NULL while pending */
+        struct pump pump;
+        struct event *watchdog;
+};
+
+/*
+ * Check the frame against what this end knows (the runtime exists, limits are not above its own, big contents are
+ * sealed) and make a task.  Descriptors are taken from @fds as they are used.  0, -EBADMSG with text, or -errno.
+ */
+int task_new(const struct wire_job *job, int fds[WIRE_FDS_MAX], const struct catalog *catalog,
+             struct task **ret_task, struct err *err) MUST_USE;
+void task_free(struct task *task);

@@ -1,0 +1,442 @@
+/*
+ * Serve: the warden's process.  It starts the runner, the front and the keepers, hands the sockets round, and starts
+ * again whatever ends before it should.
+ *
+ *   front  ──────── one socketpair ──────── runner          made anew when either is
+ *   runner ──────── one socketpair per slot ──────── keeper  made anew when the keeper is
+ *   control: one socketpair each to front and runner; its end is the order to stop
+ *
+ * When the runner ends, its slot sockets end with it, so every keeper ends its box and leaves, and all slots are made
+ * again.  When this process ends, control sockets end and keepers get SIGKILL from the kernel: nothing outlives it.
+ */
+#include "main/serve.h"
+#include "api/front.h"
+#include "box/checks.h"
+#include "box/warden.h"
+#include "config/config.h"
+#include "main/backoff.h"
+#include "main/listen.h"
+#include "main/role.h"
+#include "runner/runner.h"
+#include "runtime/catalog.h"
+#include "util/clock.h"
+#include "util/err.h"
+#include "util/fdio.h"
+#include "util/log.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+enum { SLOTS_LEAST = 4, STOP_MS = 35000 };
+
+struct child {
+        pid_t pid; /* 0: not running */
+        int control;
+        struct backoff backoff;
+};
+
+struct engine {
+        const struct config *config;
+        struct catalog catalog;
+        struct warden warden;
+        int listeners[LISTEN_MAX];
+        size_t n_listeners;
+        int signals;
+        int lock;
+        struct child front;
+        struct child runner;
+        struct backoff *slots;
+        uint32_t n_slots;
+        bool stopping;
+};
+
+/* ---- preparing ---- */
+
+static int make_directory(const char *path, mode_t mode, struct err *err)
+{
+        char part[PATH_MAX];
+
+        if ((size_t)snprintf(part, sizeof(part), "%s", path) >= sizeof(part))
+                return err_set(err, -ENAMETOOLONG, "data_directory is too long");
+        for (char *p = strchr(part + 1, '/'); p; p = strchr(p + 1, '/')) {
+                *p = '\0';
+                if (mkdir(part, 0755) < 0 && errno != EEXIST)
+                        return err_errno(err, -errno, "cannot make the folder %s", part);
+                *p = '/';
+        }
+        if (mkdir(part, mode) < 0 && errno != EEXIST)
+                return err_errno(err, -errno, "cannot make the folder %s; set data_directory to another",
+                                 part);
+        return 0;
+}
+
+static int lock_data(struct engine *engine, struct err *err)
+{
+        char path[PATH_MAX];
+
+        snprintf(path, sizeof(path), "%s/lock", engine->config->data_directory);
+        engine->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (engine->lock < 0)
+                return err_errno(err, -errno, "cannot open %s", path);
+        if (flock(engine->lock, LOCK_EX | LOCK_NB) < 0)
+                return err_set(
+                        err, -errno,
+                        "another engine uses %s: stop it, or give this one a data_directory of its own",
+                        engine->config->data_directory);
+        return 0;
+}
+
+static uint32_t count_slots(const struct config *config)
+{
+        if (config->max_concurrent_jobs > 0)
+                return (uint32_t)config->max_concurrent_jobs;
+        return (uint32_t)MAX(2 * sysconf(_SC_NPROCESSORS_ONLN), (long)SLOTS_LEAST);
+}
+
+static int open_warden(struct engine *engine, struct err *err)
+{
+        const struct config *config = engine->config;
+        char root[PATH_MAX];
+        struct warden_args args = {
+                .keeper = config->keeper,
+                .root = root,
+                .directories = config->extra_directories,
+                .n_slots = engine->n_slots,
+                .uid_base = (uint32_t)config->uid_base,
+                .disk_bytes = config->limits[STAGE_RUN].disk_bytes,
+                .inodes = config->limits[STAGE_RUN].inodes,
+        };
+        int r;
+
+        snprintf(root, sizeof(root), "%s/root", config->data_directory);
+        r = make_directory(root, 0700, err);
+        return r ? r : warden_open(&engine->warden, &args, err);
+}
+
+static int prepare(struct engine *engine, struct err *err)
+{
+        const struct config *config = engine->config;
+        struct checks_ask ask = { .data_directory = config->data_directory,
+                                  .uid_base = config->uid_base,
+                                  .n_uids = WARDEN_UIDS };
+        enum log_level level;
+        int r;
+
+        if (log_level_parse(config->log_level, &level) == 0)
+                log_open(level, "warden");
+        if (geteuid() != 0)
+                return err_set(
+                        err, -EPERM,
+                        "coderunr serve makes namespaces and cgroups and needs root: run it with sudo");
+        if (!config->disable_networking)
+                return err_set(err, -ENOTSUP,
+                               "disable_networking: false is not offered; programs have no network");
+        r = listen_open(config->bind_address, engine->listeners, &engine->n_listeners, err);
+        r = r ? r : checks_required_failed(&ask, err);
+        r = r ? r : make_directory(config->data_directory, 0700, err);
+        r = r ? r : lock_data(engine, err);
+        r = r ? r : catalog_load(config, &engine->catalog, err);
+        if (r < 0)
+                return r;
+        engine->n_slots = count_slots(config);
+        engine->slots = calloc(engine->n_slots, sizeof(*engine->slots));
+        must(engine->slots);
+        return open_warden(engine, err);
+}
+
+static int open_signals(struct engine *engine, struct err *err)
+{
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGCHLD);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGHUP);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        signal(SIGPIPE, SIG_IGN);
+        engine->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        return engine->signals < 0 ? err_errno(err, -errno, "signalfd") : 0;
+}
+
+/* ---- children ---- */
+
+static int pair(int fds[2])
+{
+        return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0 ? -errno : 0;
+}
+
+NORETURN static void become_runner(struct engine *engine, int control)
+{
+        struct runner_args args = { .config = engine->config,
+                                    .catalog = &engine->catalog,
+                                    .front = -1,
+                                    .control = control,
+                                    .n_slots = engine->n_slots };
+        struct err err = { "" };
+
+        if (role_enter("runner", engine->warden.uid_base + WARDEN_UID_RUNNER, &control, 1, &err) < 0) {
+                log_error("%s", err.text);
+                _exit(1);
+        }
+        exit(runner_run(&args));
+}
+
+NORETURN static void become_front(struct engine *engine, int control, int runner)
+{
+        struct front front = { .config = engine->config,
+                               .catalog = &engine->catalog,
+                               .listeners = engine->listeners,
+                               .n_listeners = engine->n_listeners,
+                               .runner = runner,
+                               .control = control };
+        int keep[LISTEN_MAX + 2];
+        struct err err = { "" };
+
+        memcpy(keep, engine->listeners, engine->n_listeners * sizeof(*keep));
+        keep[engine->n_listeners] = control;
+        keep[engine->n_listeners + 1] = runner;
+        if (role_enter("front", engine->warden.uid_base + WARDEN_UID_FRONT, keep, engine->n_listeners + 2,
+                       &err) < 0) {
+                log_error("%s", err.text);
+                _exit(1);
+        }
+        exit(front_run(&front));
+}
+
+/* Hand a descriptor to the runner, which may have died meanwhile: then it is told nothing, and starts anew. */
+static void give_runner(struct engine *engine, uint32_t kind, uint32_t index, int fd)
+{
+        struct runner_message message = { kind, index };
+        struct iovec iov = { &message, sizeof(message) };
+
+        if (engine->runner.pid > 0 && fdio_send(engine->runner.control, &iov, 1, &fd, 1) != 0)
+                log_warn("the runner did not take its %s socket", kind == RUNNER_SLOT ? "slot" : "front");
+        close(fd);
+}
+
+static void give_front(struct engine *engine, int fd)
+{
+        char byte = 'r';
+        struct iovec iov = { &byte, 1 };
+
+        if (engine->front.pid > 0 && fdio_send(engine->front.control, &iov, 1, &fd, 1) != 0)
+                log_warn("the front did not take its runner socket");
+        close(fd);
+}
+
+static void start_runner(struct engine *engine)
+{
+        int control[2], link[2];
+        pid_t pid;
+
+        backoff_started(&engine->runner.backoff, clock_now_ns());
+        if (pair(control) < 0)
+                return;
+        pid = fork();
+        if (pid == 0)
+                become_runner(engine, control[1]);
+        close(control[1]);
+        engine->runner.pid = MAX(pid, 0);
+        engine->runner.control = control[0];
+        if (engine->front.pid > 0 && pair(link) == 0) {
+                give_front(engine, link[0]);
+                give_runner(engine, RUNNER_FRONT, 0, link[1]);
+        }
+}
+
+static void start_front(struct engine *engine)
+{
+        int control[2], link[2];
+        pid_t pid;
+
+        backoff_started(&engine->front.backoff, clock_now_ns());
+        if (pair(control) < 0 || pair(link) < 0)
+                return;
+        pid = fork();
+        if (pid == 0)
+                become_front(engine, control[1], link[0]);
+        close(control[1]);
+        close(link[0]);
+        engine->front.pid = MAX(pid, 0);
+        engine->front.control = control[0];
+        give_runner(engine, RUNNER_FRONT, 0, link[1]);
+}
+
+static void start_slot(struct engine *engine, uint32_t slot)
+{
+        struct err err = { "" };
+        int socket;
+
+        backoff_started(&engine->slots[slot], clock_now_ns());
+        if (warden_slot_start(&engine->warden, slot, &socket, &err) < 0) {
+                log_error("slot %u: %s", slot, err.text);
+                (void)backoff_ended(&engine->slots[slot], clock_now_ns());
+                return;
+        }
+        give_runner(engine, RUNNER_SLOT, slot, socket);
+}
+
+/* ---- supervising ---- */
+
+static void child_ended(struct engine *engine, struct child *child, const char *name, int status)
+{
+        child->pid = 0;
+        close_fd(&child->control);
+        if (engine->stopping)
+                return;
+        log_error("the %s ended (%s %d) and is started again", name,
+                  WIFSIGNALED(status) ? "signal" : "status",
+                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+        (void)backoff_ended(&child->backoff, clock_now_ns());
+}
+
+static void reap(struct engine *engine)
+{
+        int status, slot;
+        pid_t pid;
+
+        while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+                if (pid == engine->front.pid)
+                        child_ended(engine, &engine->front, "front", status);
+                else if (pid == engine->runner.pid)
+                        child_ended(engine, &engine->runner, "runner", status);
+                else if ((slot = warden_reaped(&engine->warden, pid)) >= 0 && !engine->stopping) {
+                        log_debug("the keeper of slot %d ended and is started again", slot);
+                        (void)backoff_ended(&engine->slots[slot], clock_now_ns());
+                }
+        }
+}
+
+static bool due(const struct backoff *backoff, uint64_t now, uint64_t *next)
+{
+        if (backoff->again_ns == 0)
+                return false;
+        if (backoff->again_ns <= now)
+                return true;
+        *next = MIN(*next, backoff->again_ns);
+        return false;
+}
+
+/* Start whatever is due; milliseconds until the next is, -1: nothing waits. */
+static int start_due(struct engine *engine)
+{
+        uint64_t now = clock_now_ns(), next = UINT64_MAX;
+
+        if (due(&engine->runner.backoff, now, &next))
+                start_runner(engine);
+        if (due(&engine->front.backoff, now, &next))
+                start_front(engine);
+        for (uint32_t i = 0; i < engine->n_slots && engine->runner.pid > 0; i++)
+                if (due(&engine->slots[i], now, &next))
+                        start_slot(engine, i);
+        return next == UINT64_MAX ? -1 : (int)((next - now) / NSEC_PER_MSEC) + 1;
+}
+
+/* True when a signal asks us to end. */
+static bool take_signals(struct engine *engine)
+{
+        struct signalfd_siginfo info;
+        bool stop = false;
+
+        while (read(engine->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+                stop = stop || info.ssi_signo != SIGCHLD;
+        reap(engine);
+        return stop;
+}
+
+static void supervise(struct engine *engine)
+{
+        struct pollfd fd = { .fd = engine->signals, .events = POLLIN };
+        bool stop = false;
+
+        while (!stop) {
+                int wait_ms = start_due(engine);
+
+                if (poll(&fd, 1, wait_ms) > 0)
+                        stop = take_signals(engine);
+        }
+}
+
+/* ---- ending ---- */
+
+/* Close the child's control socket and wait for it; a second signal or too long a wait ends it hard. */
+static void end_child(struct engine *engine, struct child *child)
+{
+        struct pollfd fd = { .fd = engine->signals, .events = POLLIN };
+        uint64_t until = clock_now_ns() + STOP_MS * NSEC_PER_MSEC;
+
+        close_fd(&child->control);
+        while (child->pid > 0) {
+                uint64_t now = clock_now_ns();
+                bool again = now < until && poll(&fd, 1, (int)((until - now) / NSEC_PER_MSEC) + 1) > 0 &&
+                             take_signals(engine);
+
+                if (child->pid > 0 && (again || clock_now_ns() >= until)) {
+                        (void)kill(child->pid, SIGKILL);
+                        (void)waitpid(child->pid, NULL, 0);
+                        child->pid = 0;
+                }
+        }
+}
+
+static void close_engine(struct engine *engine)
+{
+        engine->stopping = true;
+        end_child(engine, &engine->front);
+        end_child(engine, &engine->runner);
+        warden_close(&engine->warden);
+        for (size_t i = 0; i < engine->n_listeners; i++)
+                close_fd(&engine->listeners[i]);
+        catalog_deinit(&engine->catalog);
+        free(engine->slots);
+        close_fd(&engine->signals);
+        close_fd(&engine->lock);
+}
+
+static void announce(const struct engine *engine)
+{
+        char url[128];
+
+        for (size_t i = 0; i < engine->n_listeners; i++) {
+                listen_url(engine->listeners[i], url, sizeof(url));
+                log_info("serving on %s with %u slots and %zu runtimes", url, engine->n_slots,
+                         engine->catalog.n_runtimes);
+        }
+}
+
+int serve(const struct config *config)
+{
+        struct engine engine = { .config = config,
+                                 .signals = -1,
+                                 .lock = -1,
+                                 .warden = { .lock = -1 },
+                                 .front = { .control = -1 },
+                                 .runner = { .control = -1 } };
+        struct err err = { "" };
+        int r = open_signals(&engine, &err);
+
+        r = r ? r : prepare(&engine, &err);
+        if (r < 0) {
+                fprintf(stderr, "coderunr: %s\n", err.text);
+                close_engine(&engine);
+                return 1;
+        }
+        start_runner(&engine);
+        start_front(&engine);
+        for (uint32_t i = 0; i < engine.n_slots; i++)
+                start_slot(&engine, i);
+        announce(&engine);
+        supervise(&engine);
+        log_info("stopping");
+        close_engine(&engine);
+        return 0;
+}

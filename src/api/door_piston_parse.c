@@ -129,59 +129,25 @@ static int judged(int r)
         return r > 0 ? 400 : r;
 }
 
-/*
- * As path.normalize() does it: "./a", "b//a" and "b/../a" are "a", "b/a" and "a".  A ".." that leads out stays, and is
- * refused by job_add_file_take().
- */
-static int normalise(struct view name, struct bytes *out)
-{
-        int r = 0;
-
-        for (size_t start = 0, end; r == 0 && start < name.n; start = end + 1) {
-                const char *slash = memchr(name.p + start, '/', name.n - start);
-                struct view part = { name.p + start, 0 };
-                const char *last;
-
-                end = slash ? (size_t)(slash - name.p) : name.n;
-                part.n = end - start;
-                last = out->n > 0 ? memrchr(out->p, '/', out->n) : NULL;
-                last = last ? last + 1 : out->p;
-                if ((part.n == 0 && start > 0) || view_eq_text(part, "."))
-                        continue;
-                if (view_eq_text(part, "..") && out->n > 0 && !streq(last, "..")) {
-                        out->n = last == out->p ? 0 : (size_t)(last - out->p) - 1;
-                        out->p[out->n] = '\0';
-                        continue;
-                }
-                if (out->n > 0 || part.n == 0)
-                        r = bytes_add(out, "/", 1);
-                if (r == 0)
-                        r = bytes_add(out, part.p, part.n);
-        }
-        return r == 0 && name.n > 0 && name.p[name.n - 1] == '/' ? bytes_add(out, "/", 1) : r;
-}
-
 static int add_file(struct job *job, const json_t *file, size_t i, struct err *err)
 {
         const json_t *name = json_object_get(file, "name"), *encoding = json_object_get(file, "encoding");
         struct view content = text_of(json_object_get(file, "content"));
-        CLEANUP(bytes_deinit) struct bytes path = BYTES_INIT(64 + json_string_length(name));
         struct bytes bytes = BYTES_INIT(content.n + 3);
         bool base64 = is_text(encoding, "base64"), hex = is_text(encoding, "hex");
         int r;
 
         if (!is_falsy(name) && !json_is_string(name))
                 return BAD(err, "files[%zu].name must be a string", i);
-        r = is_falsy(name) ? bytes_printf(&path, "file%zu.code", i) : normalise(text_of(name), &path);
-        if (r == 0)
-                r = base64 ? decode_base64(content, &bytes)
-                    : hex  ? decode_hex(content, &bytes)
-                           : bytes_add(&bytes, content.p, content.n);
+        r = base64 ? decode_base64(content, &bytes)
+            : hex  ? decode_hex(content, &bytes)
+                   : bytes_add(&bytes, content.p, content.n);
         if (r < 0) {
                 bytes_deinit(&bytes);
                 return r;
         }
-        return judged(job_add_file_take(job, path.p ? path.p : "", path.n, &bytes, !base64 && !hex, err));
+        return judged(job_add_file_take(job, is_falsy(name) ? NULL : json_string_value(name),
+                                        json_string_length(name), &bytes, !base64 && !hex, err));
 }
 
 static int add_files(struct job *job, const json_t *files, struct err *err)

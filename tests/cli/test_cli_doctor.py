@@ -1,5 +1,6 @@
 """`coderunr doctor`: every row asked, nothing left behind, and what a missing row does."""
 import json
+import os
 import subprocess
 
 import pytest
@@ -43,6 +44,8 @@ def test_table(coderunr):
     ("/etc/subuid", "somebody:290000:65536"),
 ])
 def test_taken_user_ids_are_missing(tmp_path, path, line):
+    if not os.path.exists(path):
+        pytest.skip(f"this host has no {path} to hide")
     (tmp_path / "taken").write_text(line + "\n")
     script = f'mount --bind "{tmp_path}/taken" {path} && exec "$@" --uid-base=300000'
     done = without("unshare", "--mount", "sh", "-c", script, "sh")

@@ -40,7 +40,7 @@ struct runner {
         struct event_base *base;
         struct link *front; /* NULL: there is none now */
         int control;
-        struct event *controlled, *terminated, *interrupted, *tick;
+        struct event *controlled, *terminated, *tick;
         uint64_t patience_ns;
         uint64_t stop_ns; /* when stopping ends, 0: not stopping */
         bool ended;       /* the patience is over */
@@ -234,11 +234,10 @@ static size_t queue_bound(const struct runner_args *args)
 static int events_start(struct runner *runner)
 {
         runner->terminated = evsignal_new(runner->base, SIGTERM, on_signal, runner);
-        runner->interrupted = evsignal_new(runner->base, SIGINT, on_signal, runner);
         runner->tick = event_new(runner->base, -1, EV_PERSIST, on_tick, runner);
-        if (!runner->terminated || !runner->interrupted || !runner->tick)
+        if (!runner->terminated || !runner->tick)
                 return -ENOMEM;
-        if (event_add(runner->terminated, NULL) < 0 || event_add(runner->interrupted, NULL) < 0)
+        if (event_add(runner->terminated, NULL) < 0)
                 return -ENOMEM;
         if (runner->control < 0)
                 return 0;
@@ -273,8 +272,7 @@ static int runner_start(struct runner *runner, int *front)
 
 static void runner_free(struct runner *runner)
 {
-        struct event *events[] = { runner->controlled, runner->terminated, runner->interrupted,
-                                   runner->tick };
+        struct event *events[] = { runner->controlled, runner->terminated, runner->tick };
 
         link_free(runner->front);
         schedule_deinit(&runner->schedule);

@@ -31,7 +31,7 @@ struct runner_args {
 };
 
 /*
- * Serve until SIGTERM, SIGINT or the end of the control socket; then let running jobs finish, at most for the patience.
+ * Serve until SIGTERM or the end of the control socket; then let running jobs finish, at most for the patience.
  * Descriptors are taken over.  The exit status for the process.
  */
 int runner_run(const struct runner_args *args);

@@ -1,6 +1,6 @@
 /*
- * Client, wire and runner as they are, against keepers of this file: threads that speak the real protocol of a slot
- * and do what the first argument of the order says, instead of running anything.
+ * Client, wire and runner as they are, against keepers that obey words instead of running
+ * programs (keeper_test.h).
  */
 #include "runner/runner.h"
 #include "box/box.h"
@@ -8,228 +8,22 @@
 #include "job/client.h"
 #include "job/job.h"
 #include "job/result.h"
+#include "runner/keeper_test.h"
 #include "runtime/catalog.h"
 #include "util/err.h"
 #include "util/fdio.h"
 #include "util/log.h"
-#include "util/pack.h"
 
 #include <dirent.h>
 #include <event2/event.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <cmocka.h>
 
 enum { SLOTS_MAX = 4, OUTPUT_LIMIT = 100000, PATIENCE_MS = 400 };
-
-/* ---- keepers ---- */
-
-struct order_msg {
-        struct box_spec spec;
-        char words[SPEC_WORDS_BYTES];
-};
-
-struct keeper {
-        pthread_t thread;
-        int fd;
-        struct order_msg *msg;
-        int fds[FDIO_FDS_MAX];
-        size_t n_fds;
-};
-
-static atomic_int n_died, n_killed, n_signalled, n_setups;
-
-static void report(struct keeper *k, enum report_end end, int wait_status)
-{
-        struct box_report report = { .magic = REPORT_MAGIC,
-                                     .end = (uint32_t)end,
-                                     .job = k->msg->spec.job,
-                                     .wait_status = wait_status,
-                                     .wall_ns = 1000,
-                                     .cpu_ns = 500,
-                                     .memory_bytes = 4096,
-                                     .step = 2,
-                                     .error = end == END_SETUP ? EPERM : 0 };
-
-        (void)!send(k->fd, &report, sizeof(report), MSG_NOSIGNAL);
-}
-
-/* The next message, waiting for it; false when the runner hung up. */
-static bool receive(struct keeper *k, int timeout_ms)
-{
-        struct pollfd p = { k->fd, POLLIN, 0 };
-        size_t n;
-
-        if (poll(&p, 1, timeout_ms) <= 0)
-                return false;
-        return fdio_recv(k->fd, k->msg, sizeof(*k->msg), &n, k->fds, &k->n_fds) == 0;
-}
-
-static bool wait_killed(struct keeper *k)
-{
-        uint64_t job = k->msg->spec.job;
-
-        while (receive(k, -1)) {
-                fdio_close_all(k->fds, k->n_fds);
-                if (k->msg->spec.order == ORDER_SIGNAL)
-                        n_signalled++;
-                if (k->msg->spec.order == ORDER_SIGNAL && k->msg->spec.job == job) {
-                        report(k, END_EXITED, (int)k->msg->spec.number);
-                        return true;
-                }
-                if (k->msg->spec.order != ORDER_KILL || k->msg->spec.job != job)
-                        continue;
-                n_killed++;
-                report(k, (enum report_end)k->msg->spec.number, SIGKILL);
-                return true;
-        }
-        return false;
-}
-
-static void put(int fd, const char *p, size_t n)
-{
-        (void)!fdio_write_all(fd, p, n);
-}
-
-static bool do_echo(struct keeper *k, const char *arg)
-{
-        char buf[4096];
-        ssize_t n;
-
-        while ((n = read(k->fds[BOX_FD_STDIN], buf, sizeof(buf))) > 0)
-                put(k->fds[BOX_FD_STDOUT], buf, (size_t)n);
-        put(k->fds[BOX_FD_STDERR], "err", 3);
-        return true;
-}
-
-/* Writes @arg bytes and exits, or is stopped on the way. */
-static bool do_flood(struct keeper *k, const char *arg, int fd)
-{
-        size_t left = (size_t)strtoul(arg, NULL, 10);
-        char block[8192];
-
-        memset(block, 'f', sizeof(block));
-        if (fdio_nonblock(fd) < 0)
-                return false;
-        while (left > 0) {
-                struct pollfd p[2] = { { fd, POLLOUT, 0 }, { k->fd, POLLIN, 0 } };
-                ssize_t n = write(fd, block, MIN(left, sizeof(block)));
-
-                if (n > 0)
-                        left -= (size_t)n;
-                else if (poll(p, 2, -1) > 0 && (p[1].revents & POLLIN))
-                        return false; /* a kill order: the caller answers it */
-        }
-        return true;
-}
-
-/* A compile stage: the first file of the pack, in capitals, is the artefact "built". */
-static bool do_build(struct keeper *k, const char *arg)
-{
-        CLEANUP(close_fd) int pack = pack_open(1);
-        char text[64] = "";
-        struct pack_reader reader;
-        struct pack_item item;
-        const char *p;
-        size_t n;
-
-        if (fdio_map(k->fds[BOX_FD_FILES], &p, &n) < 0 || pack_reader_init(&reader, p, n) < 0 ||
-            pack_reader_next(&reader, &item) != 1)
-                return false;
-        for (size_t i = 0; i < item.size && i < sizeof(text) - 1; i++)
-                text[i] = (char)(item.content[i] - 'a' + 'A');
-        fdio_unmap(p, n);
-        if (pack_add(pack, "built", 5, text, strlen(text), PACK_EXECUTABLE) < 0 || pack_seal(pack, 1) < 0 ||
-            fdio_map(pack, &p, &n) < 0)
-                return false;
-        put(k->fds[BOX_FD_ARTEFACT], p, streq(arg, "half") ? n / 2 : n);
-        fdio_unmap(p, n);
-        put(k->fds[BOX_FD_STDERR], "built it", 8);
-        return true;
-}
-
-/* Shows the first file of its pack: its name, its content. */
-static bool do_show(struct keeper *k, const char *arg)
-{
-        struct pack_reader reader;
-        struct pack_item item;
-        const char *p;
-        size_t n;
-
-        if (fdio_map(k->fds[BOX_FD_FILES], &p, &n) < 0 || pack_reader_init(&reader, p, n) < 0 ||
-            pack_reader_next(&reader, &item) != 1)
-                return false;
-        put(k->fds[BOX_FD_STDOUT], item.name, item.name_len);
-        put(k->fds[BOX_FD_STDOUT], item.content, item.size);
-        fdio_unmap(p, n);
-        return true;
-}
-
-/* What the order's words say: the first is the stage, the second what to do, the third how. False: no report. */
-static bool obey(struct keeper *k)
-{
-        const char *stage = k->msg->words, *what = stage + strlen(stage) + 1, *how = what + strlen(what) + 1;
-        bool whole = true;
-        int status = 0;
-
-        if (streq(stage, "compile"))
-                whole = do_build(k, what);
-        if (streq(stage, "compile") && streq(what, "fails"))
-                status = 1 << 8;
-        else if (streq(stage, "compile"))
-                ;
-        else if (streq(what, "echo"))
-                whole = do_echo(k, how);
-        else if (streq(what, "flood"))
-                whole = do_flood(k, how, k->fds[BOX_FD_STDOUT]);
-        else if (streq(what, "flood2"))
-                whole = do_flood(k, how, k->fds[BOX_FD_STDERR]);
-        else if (streq(what, "exit"))
-                status = atoi(how) << 8;
-        else if (streq(what, "die") || (streq(what, "die-once") && n_died++ == 0))
-                return false;
-        else if (streq(what, "setup") || (streq(what, "setup-once") && n_setups++ == 0))
-                return report(k, END_SETUP, 0), true;
-        else if (streq(what, "silent"))
-                return fdio_close_all(k->fds, k->n_fds), wait_killed(k) && false;
-        else if (streq(what, "sleep"))
-                whole = false;
-        else
-                whole = do_show(k, how);
-        fdio_close_all(k->fds, k->n_fds);
-        if (!whole)
-                return wait_killed(k);
-        report(k, END_EXITED, status);
-        return true;
-}
-
-static void *keeper_main(void *arg)
-{
-        struct keeper *k = arg;
-        bool alive = true;
-
-        while (alive) {
-                memset(k->msg, 0, sizeof(*k->msg));
-                report(k, END_READY, 0);
-                do
-                        alive = receive(k, -1);
-                while (alive && k->msg->spec.order != ORDER_RUN); /* orders for an earlier box */
-                if (alive)
-                        alive = obey(k);
-                fdio_close_all(k->fds, k->n_fds);
-        }
-        close_fd(&k->fd);
-        return NULL;
-}
-
-/* ---- the whole ---- */
 
 struct scene {
         struct config config;
@@ -288,14 +82,12 @@ static void control_send(struct scene *scene, uint32_t kind, uint32_t index, int
 static void keeper_add(struct scene *scene, uint32_t index)
 {
         struct keeper *k = &scene->keepers[scene->n_keepers++];
-        int sv[2];
+        int fd;
 
         assert_in_range(scene->n_keepers, 1, ARRAY_LEN(scene->keepers));
-        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv), 0);
-        k->fd = sv[0];
-        k->msg = calloc(1, sizeof(*k->msg));
-        assert_int_equal(pthread_create(&k->thread, NULL, keeper_main, k), 0);
-        control_send(scene, RUNNER_SLOT, index, sv[1]);
+        fd = keeper_start(k);
+        assert_true(fd >= 0);
+        control_send(scene, RUNNER_SLOT, index, fd);
 }
 
 static void on_lost(void *arg)
@@ -346,7 +138,7 @@ static struct scene *scene_open(uint32_t n_slots, size_t max_queued)
         struct err err;
 
         scene->fds_before = count_fds();
-        n_died = n_killed = n_signalled = n_setups = 0;
+        keeper_died = keeper_killed = keeper_signalled = keeper_setups = 0;
         runtimes_set(scene);
         scene->config.max_queued_jobs = max_queued;
         assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, front), 0);
@@ -375,10 +167,8 @@ static void scene_close(struct scene *scene)
         close_fd(&scene->control);
         assert_int_equal(pthread_join(scene->runner, &status), 0);
         assert_int_equal((intptr_t)status, 0);
-        for (size_t i = 0; i < scene->n_keepers; i++) {
-                pthread_join(scene->keepers[i].thread, NULL);
-                free(scene->keepers[i].msg);
-        }
+        for (size_t i = 0; i < scene->n_keepers; i++)
+                keeper_join(&scene->keepers[i]);
         event_base_free(scene->base);
         assert_int_equal(count_fds(), scene->fds_before);
         free(scene);
@@ -537,7 +327,7 @@ static void test_output_limit_is_exact(void **state)
                 assert_int_equal(a.totals[streq(rows[i].what, "flood") ? STREAM_STDOUT : STREAM_STDERR],
                                  rows[i].kept);
         }
-        assert_in_range(n_killed, 2, 4);
+        assert_in_range(keeper_killed, 2, 4);
         scene_close(scene);
 }
 
@@ -562,6 +352,64 @@ static void test_compile_then_run(void **state)
         scene_close(scene);
 }
 
+static void test_artefact_has_a_limit(void **state)
+{
+        struct scene *scene = scene_open(1, 10);
+        struct answer a;
+
+        scene->runtimes[1].limits[STAGE_COMPILE].disk_bytes = 65536;
+        scene->runtimes[1].limits[STAGE_COMPILE].inodes = 16;
+        one(scene, &a, 1, "huge", "");
+        assert_int_equal(a.verdict, VERDICT_DISK);
+        assert_true(a.compiled);
+        assert_false(a.ran);
+        one(scene, &a, 1, "show", "");
+        assert_string_equal(a.out, "builtSOURCE");
+        scene_close(scene);
+}
+
+static void test_job_that_fits_no_box_is_answered(void **state)
+{
+        static char *long_env[] = { NULL, NULL };
+        char *value = malloc(70000);
+        struct scene *scene = scene_open(1, 10);
+        struct answer a;
+
+        memset(value, 'v', 69999);
+        memcpy(value, "V=", 2);
+        value[69999] = '\0';
+        long_env[0] = value;
+        scene->runtimes[0].env = long_env;
+        one(scene, &a, 0, "echo", "");
+        assert_int_equal(a.verdict, VERDICT_EXEC);
+        assert_true(a.ran);
+        assert_int_not_equal(a.text[0], '\0');
+        scene_close(scene);
+        free(value);
+}
+
+static void test_limits_above_the_runtime_are_refused(void **state)
+{
+        struct scene *scene = scene_open(1, 10);
+        struct runtime ours = scene->runtimes[0];
+        struct err err = { "" };
+        struct answer a = { .scene = scene };
+        struct job job;
+        struct bytes content = BYTES_INIT(16);
+
+        ours.limits[STAGE_RUN].memory_bytes++;
+        job_init(&job, &ours);
+        assert_int_equal(job_add_file_take(&job, "main", 4, &content, true, &err), 0);
+        assert_int_equal(job_settle(&job, &err), 0);
+        assert_int_equal(client_submit(scene->client, &job, on_done, &a, &a.ticket, &err), 0);
+        job_deinit(&job);
+        scene->waiting++;
+        wait_all(scene);
+        assert_int_equal(a.verdict, VERDICT_ENGINE);
+        assert_non_null(strstr(a.text, "memory_bytes"));
+        scene_close(scene);
+}
+
 static void test_slot_gone_is_tried_once_more(void **state)
 {
         struct scene *scene = scene_open(2, 10);
@@ -570,7 +418,7 @@ static void test_slot_gone_is_tried_once_more(void **state)
         one(scene, &a, 0, "die-once", "");
         assert_int_equal(a.verdict, VERDICT_OK);
         assert_string_equal(a.out, "mainsource");
-        assert_int_equal(n_died, 2);
+        assert_int_equal(keeper_died, 2);
         keeper_add(scene, 0);
         keeper_add(scene, 1);
         one(scene, &a, 0, "die", "");
@@ -636,7 +484,7 @@ static void test_cancel(void **state)
         assert_int_equal(next.verdict, VERDICT_OK);
         assert_false(running.done);
         assert_false(pending.done);
-        assert_int_equal(n_killed, 1);
+        assert_int_equal(keeper_killed, 1);
         scene_close(scene);
 }
 
@@ -654,7 +502,7 @@ static void test_signal_reaches_the_running_job_only(void **state)
         assert_int_equal(running.verdict, VERDICT_SIGNAL);
         assert_int_equal(running.signal, SIGTERM);
         assert_int_equal(pending.verdict, VERDICT_OK);
-        assert_int_equal(n_signalled, 1);
+        assert_int_equal(keeper_signalled, 1);
         scene_close(scene);
 }
 
@@ -785,6 +633,9 @@ int main(void)
                 cmocka_unit_test(test_large_stdin_is_pumped),
                 cmocka_unit_test(test_output_limit_is_exact),
                 cmocka_unit_test(test_compile_then_run),
+                cmocka_unit_test(test_artefact_has_a_limit),
+                cmocka_unit_test(test_job_that_fits_no_box_is_answered),
+                cmocka_unit_test(test_limits_above_the_runtime_are_refused),
                 cmocka_unit_test(test_slot_gone_is_tried_once_more),
                 cmocka_unit_test(test_setup_fault_names_its_step),
                 cmocka_unit_test(test_overload_is_said_at_once),

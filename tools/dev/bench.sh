@@ -1,0 +1,8 @@
+# shellcheck shell=bash
+# [--rounds N] [--write]: one table of what a run costs, against the same program bare; --write puts it into the README
+((EUID == 0)) || die "./dev bench needs root: boxes are made of namespaces and cgroups; run it as root"
+need build up
+build_release
+logged build-bench ninja -C build/release tests/bench
+step "measuring; a quiet machine gives better figures"
+exec /usr/bin/python3 tests/bench/table.py "$@"

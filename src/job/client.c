@@ -1,6 +1,7 @@
 /*
- * The front's end of the link.  A job becomes one frame and one sealed memfd with its files; from then on only its
- * ticket is kept, in a small hash, with the callback that waits for it.
+ * The front's end of the link.  A job becomes one frame and one sealed memfd with its files, both kept until its
+ * result is here: a runner that dies is started anew within moments, and gets the jobs of the old one again,
+ * once.  A job that was with two runners when they died may well be why, and is given up.
  *
  * Every way a job can end passes through finish(): it leaves the table first, then its callback runs, so a second
  * answer for the same ticket finds nobody.  What ends a job while client_submit() is still on the stack (a full
@@ -18,19 +19,28 @@
 #include "util/pack.h"
 
 #include <event2/event.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/queue.h>
 
-enum { BUCKETS = 4096 };
+enum {
+        BUCKETS = 4096,
+        PATIENCE_SECONDS = 5, /* for a new runner */
+};
 
 struct open_job {
-        LIST_ENTRY(open_job) link;
+        LIST_ENTRY(open_job) by_ticket;
+        TAILQ_ENTRY(open_job) link; /* in `jobs` or `refused` */
         uint64_t ticket;
         client_done_fn done;
         void *arg;
+        struct wire_message message; /* as it was sent, to be sent again */
+        bool sent;
+        bool again;   /* was with a runner that died */
         bool refused; /* never sent: the loop answers */
 };
 
+TAILQ_HEAD(open_queue, open_job);
 LIST_HEAD(open_list, open_job);
 
 struct client {
@@ -40,6 +50,9 @@ struct client {
         void *arg;
         uint64_t last_ticket;
         struct event *refusing;
+        struct event *forsaken;          /* no new runner came */
+        struct open_queue jobs, refused; /* in the order of their tickets */
+        size_t n_jobs;
         struct open_list buckets[BUCKETS];
 };
 
@@ -47,68 +60,156 @@ static struct open_job *find(struct client *client, uint64_t ticket)
 {
         struct open_job *job;
 
-        LIST_FOREACH(job, &client->buckets[ticket % BUCKETS], link)
+        LIST_FOREACH(job, &client->buckets[ticket % BUCKETS], by_ticket)
         if (job->ticket == ticket)
                 return job;
         return NULL;
 }
 
-static void finish(struct open_job *job, const struct result *result)
+static void add(struct client *client, struct open_job *job)
+{
+        LIST_INSERT_HEAD(&client->buckets[job->ticket % BUCKETS], job, by_ticket);
+        TAILQ_INSERT_TAIL(job->refused ? &client->refused : &client->jobs, job, link);
+        client->n_jobs++;
+}
+
+static void drop(struct client *client, struct open_job *job)
+{
+        LIST_REMOVE(job, by_ticket);
+        TAILQ_REMOVE(job->refused ? &client->refused : &client->jobs, job, link);
+        client->n_jobs--;
+        wire_message_deinit(&job->message);
+        free(job);
+}
+
+static void finish(struct client *client, struct open_job *job, const struct result *result)
 {
         client_done_fn done = job->done;
         void *arg = job->arg;
 
-        LIST_REMOVE(job, link);
-        free(job);
+        drop(client, job);
         done(arg, result);
 }
 
-static void finish_with(struct open_job *job, enum verdict verdict, const char *text)
+static void finish_with(struct client *client, struct open_job *job, enum verdict verdict, const char *text)
 {
         struct result result;
 
         result_init(&result);
         result.stages[STAGE_RUN].verdict = verdict;
         snprintf(result.stages[STAGE_RUN].text, sizeof(result.stages[STAGE_RUN].text), "%s", text);
-        finish(job, &result);
+        finish(client, job, &result);
         result_deinit(&result);
 }
 
-/* WHY: only tickets up to @newest: a callback may submit again, and would otherwise keep us here. */
-static struct open_job *next_of(struct client *client, size_t bucket, bool only_refused, uint64_t newest)
+/* The next to be told; a callback may cancel any job and submit others, so nothing is kept from one to the next.
+ * WHY: only tickets up to @newest: one that submits again and again would otherwise keep us here. */
+static struct open_job *next_of(const struct open_queue *queue, uint64_t newest, bool only_again)
 {
         struct open_job *job;
 
-        LIST_FOREACH(job, &client->buckets[bucket], link)
-        if (job->ticket <= newest && (job->refused || !only_refused))
-                return job;
+        TAILQ_FOREACH(job, queue, link)
+        {
+                if (job->ticket > newest)
+                        return NULL;
+                if (job->again || !only_again)
+                        return job;
+        }
         return NULL;
-}
-
-static void finish_all(struct client *client, bool only_refused, enum verdict verdict, const char *text)
-{
-        uint64_t newest = client->last_ticket;
-        struct open_job *job;
-
-        for (size_t i = 0; i < BUCKETS; i++)
-                while ((job = next_of(client, i, only_refused, newest)))
-                        finish_with(job, verdict, text);
 }
 
 static void on_refusing(evutil_socket_t fd, short what, void *arg)
 {
-        finish_all(arg, true, VERDICT_OVERLOADED, "too many jobs wait for the runner");
+        struct client *client = arg;
+        uint64_t newest = client->last_ticket;
+        struct open_job *job;
+
+        while ((job = next_of(&client->refused, newest, false)))
+                finish_with(client, job, VERDICT_OVERLOADED, "too many jobs wait for the runner");
+}
+
+static void finish_all(struct client *client, bool only_again)
+{
+        uint64_t newest = client->last_ticket;
+        struct open_job *job;
+
+        while ((job = next_of(&client->jobs, newest, only_again)))
+                finish_with(client, job, VERDICT_ENGINE, "the runner went away");
+}
+
+static void on_forsaken(evutil_socket_t fd, short what, void *arg)
+{
+        finish_all(arg, false);
+}
+
+static void await_runner(struct client *client)
+{
+        struct timeval patience = { .tv_sec = PATIENCE_SECONDS };
+
+        if (!evtimer_pending(client->forsaken, NULL))
+                evtimer_add(client->forsaken, &patience);
+}
+
+/* Those that lost their second runner end here; the others wait for the next. */
+static void runner_gone(struct client *client)
+{
+        struct open_job *job;
+
+        link_free(client->link);
+        client->link = NULL;
+        finish_all(client, true);
+        TAILQ_FOREACH(job, &client->jobs, link)
+        {
+                job->again = job->sent;
+                job->sent = false;
+        }
+        await_runner(client);
 }
 
 static void on_lost(void *arg)
 {
         struct client *client = arg;
 
-        link_free(client->link);
-        client->link = NULL;
-        finish_all(client, false, VERDICT_ENGINE, "the runner went away");
+        runner_gone(client);
         if (client->on_lost)
                 client->on_lost(client->arg);
+}
+
+static int message_copy(const struct wire_message *from, struct wire_message *to)
+{
+        int r = bytes_add(&to->bytes, from->bytes.p, from->bytes.n);
+
+        for (size_t i = 0; i < from->n_fds && r == 0; i++) {
+                int fd = fcntl(from->fds[i], F_DUPFD_CLOEXEC, 0);
+
+                if (fd < 0)
+                        return -errno;
+                to->fds[to->n_fds++] = fd;
+        }
+        return r;
+}
+
+/* 0, LINK_FULL, or -errno. */
+static int send_job(struct client *client, struct open_job *job)
+{
+        CLEANUP(wire_message_deinit) struct wire_message message = WIRE_MESSAGE_INIT;
+        int r = message_copy(&job->message, &message);
+
+        if (r == 0)
+                r = link_send_take(client->link, &message, job->again);
+        job->sent = r == 0;
+        return r;
+}
+
+/* Answered from the loop: whoever asks now is in the middle of something. */
+static void refuse(struct client *client, struct open_job *job)
+{
+        struct timeval now = { 0 };
+
+        TAILQ_REMOVE(&client->jobs, job, link);
+        job->refused = true;
+        TAILQ_INSERT_TAIL(&client->refused, job, link);
+        evtimer_add(client->refusing, &now);
 }
 
 static int result_read(const struct wire_result *wire, const int *fds, struct result *result)
@@ -138,9 +239,9 @@ static void result_arrived(struct client *client, const struct wire_result *wire
         result_init(&result);
         r = result_read(wire, fds, &result);
         if (r < 0)
-                finish_with(job, VERDICT_ENGINE, "the runner's answer cannot be read");
+                finish_with(client, job, VERDICT_ENGINE, "the runner's answer cannot be read");
         else
-                finish(job, &result);
+                finish(client, job, &result);
         result_deinit(&result);
 }
 
@@ -175,8 +276,11 @@ int client_new_take(struct event_base *base, int fd, void (*lost)(void *arg), vo
         client->base = base;
         client->on_lost = lost;
         client->arg = arg;
+        TAILQ_INIT(&client->jobs);
+        TAILQ_INIT(&client->refused);
         client->refusing = evtimer_new(base, on_refusing, client);
-        r = client->refusing ? client_reconnect_take(client, TAKE_FD(fd), err) : -ENOMEM;
+        client->forsaken = evtimer_new(base, on_forsaken, client);
+        r = client->refusing && client->forsaken ? client_reconnect_take(client, TAKE_FD(fd), err) : -ENOMEM;
         close_fd(&fd);
         if (r < 0) {
                 client_free(client);
@@ -188,30 +292,37 @@ int client_new_take(struct event_base *base, int fd, void (*lost)(void *arg), vo
 
 void client_free(struct client *client)
 {
+        struct open_job *job;
+
         if (!client)
                 return;
         link_free(client->link);
-        for (size_t i = 0; i < BUCKETS; i++)
-                while (!LIST_EMPTY(&client->buckets[i])) {
-                        struct open_job *job = LIST_FIRST(&client->buckets[i]);
-
-                        LIST_REMOVE(job, link);
-                        free(job);
-                }
+        while ((job = TAILQ_FIRST(&client->jobs)) || (job = TAILQ_FIRST(&client->refused)))
+                drop(client, job);
         if (client->refusing)
                 event_free(client->refusing);
+        if (client->forsaken)
+                event_free(client->forsaken);
         free(client);
 }
 
 int client_reconnect_take(struct client *client, int fd, struct err *err)
 {
+        struct open_job *job, *next;
         int r;
 
-        link_free(client->link);
-        client->link = NULL;
-        finish_all(client, false, VERDICT_ENGINE, "the runner was replaced");
+        if (client->link)
+                runner_gone(client);
         r = link_new_take(client->base, fd, &link_fns, client, &client->link);
-        return r < 0 ? err_errno(err, r, "cannot watch the connection to the runner") : 0;
+        if (r < 0)
+                return err_errno(err, r, "cannot watch the connection to the runner");
+        evtimer_del(client->forsaken);
+        for (job = TAILQ_FIRST(&client->jobs); job; job = next) {
+                next = TAILQ_NEXT(job, link);
+                if (send_job(client, job) != 0)
+                        refuse(client, job);
+        }
+        return 0;
 }
 
 static int files_pack(const struct job *job)
@@ -295,28 +406,33 @@ static int message_build(const struct job *job, uint64_t ticket, struct wire_mes
         return r < 0 ? err_set(err, r, "the job's %s is out of bounds", field) : 0;
 }
 
+static bool is_full(const struct client *client)
+{
+        return !client->link && client->n_jobs > LINK_QUEUE_MAX;
+}
+
 int client_submit(struct client *client, const struct job *job, client_done_fn done, void *arg,
                   uint64_t *ret_ticket, struct err *err)
 {
         CLEANUP(wire_message_deinit) struct wire_message message = WIRE_MESSAGE_INIT;
-        struct timeval now = { 0 };
         struct open_job *open;
         int r;
 
-        if (!client->link)
-                return err_set(err, -ENOTCONN, "the runner is being restarted; try again in a moment");
         r = message_build(job, client->last_ticket + 1, &message, err);
         if (r < 0)
                 return r;
         open = calloc(1, sizeof(*open));
         if (!open)
                 return err_set(err, -ENOMEM, "no memory for another job");
-        *open = (struct open_job){ .ticket = ++client->last_ticket, .done = done, .arg = arg };
-        LIST_INSERT_HEAD(&client->buckets[open->ticket % BUCKETS], open, link);
-        if (link_send_take(client->link, &message, false) == LINK_FULL) {
-                open->refused = true;
-                evtimer_add(client->refusing, &now);
-        }
+        *open = (struct open_job){
+                .ticket = ++client->last_ticket, .done = done, .arg = arg, .message = message
+        };
+        message = WIRE_MESSAGE_INIT;
+        add(client, open);
+        if (!client->link)
+                await_runner(client);
+        if (is_full(client) || (client->link && send_job(client, open) != 0))
+                refuse(client, open);
         *ret_ticket = open->ticket;
         return 0;
 }
@@ -348,8 +464,7 @@ void client_cancel(struct client *client, uint64_t ticket)
 
         if (!job)
                 return;
-        if (!job->refused)
+        if (job->sent)
                 send_frame(client, &frame);
-        LIST_REMOVE(job, link);
-        free(job);
+        drop(client, job);
 }

@@ -19,8 +19,11 @@ struct client;
  * callee's to read during the call only.  It may submit and cancel, but not free or reconnect the client. */
 typedef void (*client_done_fn)(void *arg, const struct result *result);
 
-/* @fd is taken over.  When the runner goes away every open job ends with VERDICT_ENGINE and @on_lost is called, which
- * may reconnect or free the client.  Until client_reconnect_take() submitting fails. */
+/*
+ * @fd is taken over.  When the runner goes away @on_lost is called, which may reconnect or free the client.  Open jobs
+ * wait for client_reconnect_take() and are then sent once more; a job that loses two runners, or gets no new
+ * one within five seconds, ends with VERDICT_ENGINE.
+ */
 int client_new_take(struct event_base *base, int fd, void (*on_lost)(void *arg), void *arg,
                     struct client **ret_client, struct err *err) MUST_USE;
 void client_free(struct client *client);

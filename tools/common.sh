@@ -64,21 +64,31 @@ need() {
         need_packages $(packages_of "$@")
 }
 
-# Set up build/NAME once and bring it up to date; the words after NAME are meson's.
-build() {
-        local name=$1 dir=build/$1
+# Set up build/NAME once; the words after NAME are meson's.
+set_up() {
+        local name=$1
         shift
-        if [[ ! -f $dir/build.ninja ]]; then
-                step "setting up $dir"
-                rm -rf "$dir"
-                logged "setup-$name" meson setup "$dir" -Drun_from_build=true "$@"
-        fi
-        step "building $dir"
+        [[ -f build/$name/build.ninja ]] && return
+        step "setting up build/$name"
+        rm -rf "build/$name"
+        logged "setup-$name" meson setup "build/$name" -Drun_from_build=true "$@"
+}
+
+# Bring build/NAME up to date: the targets named, else everything.
+make_targets() {
+        local name=$1
+        shift
+        step "building build/$name"
         if [[ -t 1 ]]; then
-                ninja -C "$dir" || die "the build of $dir failed"
+                ninja -C "build/$name" "$@" || die "the build of build/$name failed"
         else
-                logged "build-$name" ninja -C "$dir"
+                logged "build-$name" ninja -C "build/$name" "$@"
         fi
+}
+
+build() {
+        set_up "$@"
+        make_targets "$1"
 }
 
 build_release() {

@@ -3,6 +3,6 @@
 ((EUID == 0)) || die "./dev bench needs root: boxes are made of namespaces and cgroups; run it as root"
 need build up
 build_release
-logged build-bench ninja -C build/release tests/bench
+make_targets release tests/bench
 step "measuring; a quiet machine gives better figures"
 exec /usr/bin/python3 tests/bench/table.py "$@"

@@ -35,15 +35,11 @@ show_sample() {
         printf '\n%s\n\n' "$answer"
         printf 'first answer after %d.%d s' $(((ms - DOWNLOAD_MS) / 1000)) $(((ms - DOWNLOAD_MS) % 1000 / 100))
         ((DOWNLOAD_MS == 0)) || printf ', and %d.%d s of downloads' $((DOWNLOAD_MS / 1000)) $((DOWNLOAD_MS % 1000 / 100))
-        cat <<EOT
-
-
-next, from another terminal:
-  curl -s $url/api/v2/runtimes                       what is offered
-  build/release/coderunr run --url $url FILE         run a file of yours
-  build/release/coderunr doctor                      what this host lacks
-Ctrl-C ends the engine.
-EOT
+        printf '\n\nnext, from another terminal:\n'
+        printf '  %-58s %s\n' "curl -s $url/api/v2/runtimes" 'what is offered' \
+                "build/release/coderunr run --url $url FILE" 'run a file of yours' \
+                'build/release/coderunr doctor' 'what this host lacks'
+        echo 'Ctrl-C ends the engine.'
 }
 
 # The shell becomes the engine, so signals and the exit status are the engine's own; the sample is a grandchild

@@ -1,0 +1,209 @@
+"""What every process of a running engine holds, read from /proc while a job runs, against the promised table."""
+import os
+import pathlib
+import threading
+import time
+
+import pytest
+
+SLEEPER = "import time; print('up', flush=True); time.sleep(4)"
+
+# capability numbers: KILL 5, SETGID 6, SETUID 7, SETPCAP 8, SYS_ADMIN 21
+KEEPER = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 21
+INIT = 1 << 5
+NAMESPACES = ("mnt", "pid", "ipc", "uts", "net", "user", "cgroup")
+
+
+def status(pid):
+    fields = {}
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        fields[name] = value.strip()
+    return fields
+
+
+def namespaces(pid):
+    return {name: os.readlink(f"/proc/{pid}/ns/{name}") for name in NAMESPACES}
+
+
+def descriptors(pid):
+    return {int(path.name): os.readlink(path) for path in pathlib.Path(f"/proc/{pid}/fd").iterdir()}
+
+
+def children(pid):
+    return [int(word) for word in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+class Tree:
+    """The processes by role, found by their place in the tree: no role is asked what it is."""
+
+    def __init__(self, engine):
+        self.warden = engine.process.pid
+        named = {pid: pathlib.Path(f"/proc/{pid}/comm").read_text().strip() for pid in children(self.warden)}
+        self.front = next(pid for pid, name in named.items() if name == "front")
+        self.runner = next(pid for pid, name in named.items() if name == "runner")
+        self.keepers = [pid for pid, name in named.items() if name.startswith("coderunr-keep")]
+        self.inits = {keeper: children(keeper)[0] for keeper in self.keepers if children(keeper)}
+        self.programs = {init: children(init)[0] for init in self.inits.values() if children(init)}
+
+    def running(self):
+        """init and program of the sleeping job."""
+        for init, program in self.programs.items():
+            if b"python3" in pathlib.Path(f"/proc/{program}/cmdline").read_bytes():
+                return init, program
+        return None, None
+
+
+@pytest.fixture(scope="module")
+def tree(engine):
+    engine.run("python", "print('every slot is being made')")
+    time.sleep(0.5)
+    job = threading.Thread(target=engine.run, args=("python", SLEEPER), kwargs={"run_timeout": 3000})
+    job.start()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        found = Tree(engine)
+        if found.running()[1] and len(found.programs) == len(found.keepers):
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("the sleeping job never showed up, or not every slot has its box")
+    yield found
+    job.join()
+
+
+def capabilities(pid):
+    fields = status(pid)
+    return {name: int(fields[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")}
+
+
+def test_front_and_runner_hold_nothing(tree):
+    uids = set()
+    for pid in (tree.front, tree.runner):
+        fields = status(pid)
+        assert set(capabilities(pid).values()) == {0}
+        assert fields["NoNewPrivs"] == "1"
+        assert fields["Seccomp"] == "2"
+        assert fields["Groups"] == ""
+        ids = fields["Uid"].split()
+        assert len(set(ids)) == 1 and int(ids[0]) >= 65536
+        assert fields["Gid"].split() == ids
+        uids.add(ids[0])
+    assert len(uids) == 2, "front and runner share a user"
+
+
+def test_keepers_hold_five_capabilities(tree):
+    assert tree.keepers
+    for pid in tree.keepers:
+        held = capabilities(pid)
+        assert held["CapPrm"] == held["CapEff"] == held["CapBnd"] == KEEPER
+        assert held["CapInh"] == held["CapAmb"] == 0
+        fields = status(pid)
+        assert fields["NoNewPrivs"] == "1"
+        assert fields["Seccomp"] == "2" and int(fields["Seccomp_filters"]) == 2
+        assert fields["Groups"] == ""
+
+
+def test_keepers_have_no_network_and_no_host_files(tree):
+    host = namespaces(tree.warden)
+    seen = set()
+    for pid in tree.keepers:
+        own = namespaces(pid)
+        for name in ("mnt", "net", "uts", "ipc"):
+            assert own[name] != host[name], name
+            assert (name, own[name]) not in seen, f"two slots share their {name} namespace"
+            seen.add((name, own[name]))
+        devices = pathlib.Path(f"/proc/{pid}/net/dev").read_text().splitlines()[2:]
+        assert [line.split(":")[0].strip() for line in devices] == ["lo"]
+        mounts = [line.split()[4] for line in pathlib.Path(f"/proc/{pid}/mountinfo").read_text().splitlines()]
+        assert mounts[0] == "/" and "/usr" in mounts
+        assert not [mount for mount in mounts if mount.startswith(("/root", "/home", "/sys/fs", "/proc"))]
+
+
+def test_init_holds_the_right_to_kill_in_its_box_only(tree):
+    for init in tree.inits.values():
+        held = capabilities(init)
+        assert held["CapEff"] == held["CapPrm"] == held["CapBnd"] == INIT
+        assert status(init)["NoNewPrivs"] == "1"
+
+
+def test_the_program_holds_nothing(tree):
+    init, program = tree.running()
+    fields = status(program)
+    assert set(capabilities(program).values()) == {0}
+    assert fields["NoNewPrivs"] == "1"
+    assert fields["Seccomp"] == "2" and int(fields["Seccomp_filters"]) == 3
+    assert fields["Groups"] == ""
+    assert fields["SigBlk"] == "0" * 16
+    uid = fields["Uid"].split()[0]
+    assert int(uid) >= 65536 and set(fields["Uid"].split()) == {uid} == set(fields["Gid"].split())
+    assert status(init)["Uid"].split()[0] != uid, "program and init share a user"
+    assert pathlib.Path(f"/proc/{program}/uid_map").read_text().split() == ["1000", uid, "1"]
+    assert pathlib.Path(f"/proc/{program}/setgroups").read_text().strip() == "deny"
+    assert fields["NSpid"].split()[1] == "2"
+
+
+def test_every_namespace_of_the_program_is_its_own(tree):
+    init, program = tree.running()
+    own, host = namespaces(program), namespaces(tree.warden)
+    keeper = namespaces(next(k for k, i in tree.inits.items() if i == init))
+    for name in NAMESPACES:
+        assert own[name] != host[name], name
+    for name in ("mnt", "pid", "ipc", "uts", "user", "cgroup"):
+        assert own[name] != keeper[name], f"{name} is not fresh"
+    assert own["net"] == keeper["net"]
+    others = [namespaces(pid) for pid in tree.programs.values() if pid != program]
+    for other in others:
+        assert not set(own.values()) & set(other.values())
+
+
+def test_slots_have_users_of_their_own(tree):
+    users = [status(pid)["Uid"].split()[0] for pid in tree.programs.values()]
+    assert len(users) == len(set(users)) > 1
+
+
+def test_descriptors(tree):
+    init, program = tree.running()
+    held = descriptors(program)
+    assert set(held) == {0, 1, 2}
+    assert all(target.startswith("pipe:") for target in held.values()), held
+    assert set(descriptors(init)) == {3} and descriptors(init)[3].startswith("socket:")
+    for pid in (tree.front, tree.runner):
+        for target in descriptors(pid).values():
+            assert target.startswith(("socket:", "pipe:", "anon_inode:", "/memfd:", "/dev/null")) or \
+                target.endswith("/log"), f"{target} is open in {pid}"
+
+
+def test_limits_of_the_program(tree):
+    _, program = tree.running()
+    limits = {}
+    for line in pathlib.Path(f"/proc/{program}/limits").read_text().splitlines()[1:]:
+        limits[line[:26].strip()] = line[26:].split()[:2]
+    assert limits["Max open files"] == ["2048", "2048"]
+    assert limits["Max file size"] == ["10000000", "10000000"]
+    assert limits["Max core file size"] == ["1", "1"]
+    assert limits["Max pending signals"] == ["1024", "1024"]
+
+
+def test_the_programs_group_is_the_slots(tree):
+    init, program = tree.running()
+    for line in pathlib.Path(f"/proc/{program}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if {"memory", "pids"} & set(controllers.split(",")):
+            assert "/coderunr-" in path and "/slot" in path, line
+
+
+def test_the_program_goes_first_when_memory_is_short(tree):
+    init, program = tree.running()
+    keeper = next(k for k, i in tree.inits.items() if i == init)
+    assert int(pathlib.Path(f"/proc/{program}/oom_score_adj").read_text()) == 1000
+    for pid in (init, keeper):
+        assert int(pathlib.Path(f"/proc/{pid}/oom_score_adj").read_text()) < 1000
+
+
+def test_nobody_traces_init_or_keeper(tree):
+    init, program = tree.running()
+    keeper = next(k for k, i in tree.inits.items() if i == init)
+    # not dumpable: the files of /proc/PID belong to root, whatever user the process has
+    for pid in (init, keeper, tree.front, tree.runner):
+        assert os.stat(f"/proc/{pid}/mem").st_uid == 0

@@ -1,7 +1,7 @@
 /*
- * The runner's side of a slot's socket.  An order is one message: the fixed struct, and for a run the words and
- * the descriptors.  Nothing here waits: a keeper that does not read its orders is broken, and saying so
- * (-EAGAIN) is better than hanging with it.
+ * The runner's side of a slot's socket.  An order is one message: the fixed struct, and for a run the
+ * words and the descriptors.  Nothing here waits: a keeper that does not read its orders is broken, and
+ * saying so (-EAGAIN) is better than hanging with it.
  */
 #include "box/box.h"
 #include "util/err.h"

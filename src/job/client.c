@@ -1,11 +1,11 @@
 /*
- * The front's end of the link.  A job becomes one frame and one sealed memfd with its files, both kept until its
- * result is here: a runner that dies is started anew within moments, and gets the jobs of the old one again,
- * once.  A job that was with two runners when they died may well be why, and is given up.
+ * The front's end of the link.  A job becomes one frame and one sealed memfd with its files, both kept
+ * until its result is here: a runner that dies is started anew within moments, and gets the jobs of the
+ * old one again, once.  A job that was with two runners when they died may well be why, and is given up.
  *
- * Every way a job can end passes through finish(): it leaves the table first, then its callback runs, so a second
- * answer for the same ticket finds nobody.  What ends a job while client_submit() is still on the stack (a full
- * queue) is put on a list and told from the loop.
+ * Every way a job can end passes through finish(): it leaves the table first, then its callback runs, so
+ * a second answer for the same ticket finds nobody.  What ends a job while client_submit() is still on
+ * the stack (a full queue) is put on a list and told from the loop.
  */
 #include "job/client.h"
 #include "job/job.h"
@@ -102,8 +102,9 @@ static void finish_with(struct client *client, struct open_job *job, enum verdic
         result_deinit(&result);
 }
 
-/* The next to be told; a callback may cancel any job and submit others, so nothing is kept from one to the next.
- * WHY: only tickets up to @newest: one that submits again and again would otherwise keep us here. */
+/* The next to be told; a callback may cancel any job and submit others, so nothing is kept from one to
+ * the next. WHY: only tickets up to @newest: one that submits again and again would otherwise keep us
+ * here. */
 static struct open_job *next_of(const struct open_queue *queue, uint64_t newest, bool only_again)
 {
         struct open_job *job;

@@ -20,9 +20,9 @@ struct client;
 typedef void (*client_done_fn)(void *arg, const struct result *result);
 
 /*
- * @fd is taken over.  When the runner goes away @on_lost is called, which may reconnect or free the client.  Open jobs
- * wait for client_reconnect_take() and are then sent once more; a job that loses two runners, or gets no new
- * one within five seconds, ends with VERDICT_ENGINE.
+ * @fd is taken over.  When the runner goes away @on_lost is called, which may reconnect or free the
+ * client.  Open jobs wait for client_reconnect_take() and are then sent once more; a job that loses two
+ * runners, or gets no new one within five seconds, ends with VERDICT_ENGINE.
  */
 int client_new_take(struct event_base *base, int fd, void (*on_lost)(void *arg), void *arg,
                     struct client **ret_client, struct err *err) MUST_USE;
@@ -31,8 +31,8 @@ void client_free(struct client *client);
 /* Replace the connection after the runner was started anew; @fd is taken over. */
 int client_reconnect_take(struct client *client, int fd, struct err *err) MUST_USE;
 
-/* Submit; @job is only read.  Returns the ticket by which to cancel, or -errno.  More than the way to the runner can
- * hold end with VERDICT_OVERLOADED. */
+/* Submit; @job is only read.  Returns the ticket by which to cancel, or -errno.  More than the way to the
+ * runner can hold end with VERDICT_OVERLOADED. */
 int client_submit(struct client *client, const struct job *job, client_done_fn done, void *arg,
                   uint64_t *ret_ticket, struct err *err) MUST_USE;
 

@@ -1,9 +1,11 @@
 /*
- * SOCK_SEQPACKET keeps message borders, so there is nothing to reassemble: one readable event, one message, and a
- * few more while there are any.  Sending tries at once; what does not fit waits in a queue for a writable event.
+ * SOCK_SEQPACKET keeps message borders, so there is nothing to reassemble: one readable event, one
+ * message, and a few more while there are any.  Sending tries at once; what does not fit waits in a queue
+ * for a writable event.
  *
- * KERNEL: a unix socket may refuse a message for reasons that pass without it becoming writable (ETOOMANYREFS: too
- * many descriptors in flight; ENOBUFS, ENOMEM).  Those are tried again after a short pause.
+ * KERNEL: a unix socket may refuse a message for reasons that pass without it becoming writable
+ * (ETOOMANYREFS: too many descriptors in flight; ENOBUFS, ENOMEM).  Those are tried again after a short
+ * pause.
  *
  * A link that is lost stops reading and writing at once, and says so from the loop: its owner may be deep
  * inside a send when it happens.

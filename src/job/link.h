@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * Link: one end of the connection between front and runner.  Takes messages whole, queues what the socket does
- * not take at once, and says once when the peer is gone.
+ * Link: one end of the connection between front and runner.  Takes messages whole, queues what the socket
+ * does not take at once, and says once when the peer is gone.
  *
  * All calls of link_fns come from the loop, never from inside link_send_take().
  */
@@ -36,9 +36,9 @@ static inline void link_freep(struct link **link)
 }
 
 /*
- * Send, or queue to be sent.  @message is taken over and left empty.  0, or LINK_FULL when the queue is (the message is
- * dropped then).  A peer that is gone is told by on_lost, not here.  @vital ones are queued beyond the bound: used for
- * answers, of which there are never more than open jobs.
+ * Send, or queue to be sent.  @message is taken over and left empty.  0, or LINK_FULL when the queue is
+ * (the message is dropped then).  A peer that is gone is told by on_lost, not here.  @vital ones are
+ * queued beyond the bound: used for answers, of which there are never more than open jobs.
  */
 int link_send_take(struct link *link, struct wire_message *message, bool vital) MUST_USE;
 

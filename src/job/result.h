@@ -19,21 +19,21 @@ struct output_mark {
 
 struct output {
         struct bytes bytes;
-        struct bytes marks; /* an array of struct output_mark */
+        struct bytes marks;            /* an array of struct output_mark */
         uint64_t totals[STREAM_COUNT]; /* bytes kept of each stream */
 };
 
 struct stage_result {
         bool ran;
-        bool cached;          /* the stage was answered without running it */
+        bool cached; /* the stage was answered without running it */
         enum verdict verdict;
-        int exit_code;        /* -1 when ended by a signal or never started */
-        int signal;           /* 0 when none */
+        int exit_code; /* -1 when ended by a signal or never started */
+        int signal;    /* 0 when none */
         uint64_t wall_ns;
         uint64_t cpu_ns;
         uint64_t memory_bytes; /* peak of all processes together */
         struct output output;
-        char text[256];       /* engine or exec fault in one sentence, else "" */
+        char text[256]; /* engine or exec fault in one sentence, else "" */
 };
 
 struct result {

@@ -7,7 +7,8 @@
 #include "util/fdio.h"
 #include "util/pack.h"
 
-/* One walk: encoding appends to @out, decoding takes from @in.  The first field out of bounds is remembered. */
+/* One walk: encoding appends to @out, decoding takes from @in.  The first field out of bounds is
+ * remembered. */
 struct walk {
         struct bytes *out;
         struct view in;

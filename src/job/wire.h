@@ -7,9 +7,9 @@
  *   tail    JOB: words (main file name, source names, arguments, each NUL-terminated), stdin when inlined
  *           RESULT: for each stage its text, marks, output; in a sealed memfd when large
  *
- * Descriptors travel beside a frame: JOB the sealed pack of the files, then stdin when not inlined; RESULT its tail when
- * not inlined.  One frame is one SOCK_SEQPACKET message.  The two ends are different trust domains: decoding
- * believes nothing and allocates nothing.
+ * Descriptors travel beside a frame: JOB the sealed pack of the files, then stdin when not inlined;
+ * RESULT its tail when not inlined.  One frame is one SOCK_SEQPACKET message.  The two ends are different
+ * trust domains: decoding believes nothing and allocates nothing.
  */
 
 #include "util/base.h"

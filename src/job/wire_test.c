@@ -1,6 +1,7 @@
 /*
- * Every frame there and back, then every way to spoil one: cut at each byte, each bit turned over.  A spoilt frame
- * may decode (a bit of a number is still a number) but then it must be one the encoder could have made.
+ * Every frame there and back, then every way to spoil one: cut at each byte, each bit turned over.  A
+ * spoilt frame may decode (a bit of a number is still a number) but then it must be one the encoder could
+ * have made.
  */
 #include "job/wire.h"
 #include "util/fdio.h"

@@ -1,5 +1,6 @@
 /*
- * One thread per slot.  What an order says to do is in its words: the first is the stage, the second what, the third how.
+ * One thread per slot.  What an order says to do is in its words: the first is the stage, the second
+ * what, the third how.
  */
 #include "runner/keeper_test.h"
 #include "box/box.h"
@@ -156,7 +157,8 @@ static bool do_show(struct keeper *k, const char *arg)
         return true;
 }
 
-/* What the order's words say: the first is the stage, the second what to do, the third how. False: no report. */
+/* What the order's words say: the first is the stage, the second what to do, the third how. False: no
+ * report. */
 static bool obey(struct keeper *k)
 {
         const char *stage = k->msg->words, *what = stage + strlen(stage) + 1, *how = what + strlen(what) + 1;
@@ -176,7 +178,7 @@ static bool obey(struct keeper *k)
         else if (streq(what, "flood2"))
                 whole = do_flood(k, how, k->fds[BOX_FD_STDERR]);
         else if (streq(what, "exit"))
-                status = atoi(how) << 8;
+                status = (int)strtol(how, NULL, 10) << 8;
         else if (streq(what, "die") || (streq(what, "die-once") && keeper_died++ == 0))
                 return false;
         else if (streq(what, "setup") || (streq(what, "setup-once") && keeper_setups++ == 0))

@@ -17,7 +17,8 @@ struct keeper {
         size_t n_fds;
 };
 
-/* How often, by all keepers: told to die once, killed by order, given a signal, told to fail its set-up once. */
+/* How often, by all keepers: told to die once, killed by order, given a signal, told to fail its set-up
+ * once. */
 extern atomic_int keeper_died, keeper_killed, keeper_signalled, keeper_setups;
 
 /* The runner's end of a new keeper's socket, or -errno.  The keeper ends when that end is closed. */

@@ -1,12 +1,13 @@
 /*
  * Our ends of the pipes do not block; the box's ends do, as programs expect.
  *
- * Reading stops one byte past the limit: that byte is the proof, and is not kept.  The stream is then left alone;
- * the program blocks on its full pipe until the keeper kills it.  Nothing here waits for an end of file: the report
- * says that every process of the box is dead, and by then all they wrote is in the pipes.
+ * Reading stops one byte past the limit: that byte is the proof, and is not kept.  The stream is then
+ * left alone; the program blocks on its full pipe until the keeper kills it.  Nothing here waits for an
+ * end of file: the report says that every process of the box is dead, and by then all they wrote is in
+ * the pipes.
  *
- * KERNEL: a pipe belongs to whoever made it, mode 0600, and /dev/stdout is a new open() of it.  The program is another
- * user, so without the wider mode `echo > /dev/stderr` would fail in the box.
+ * KERNEL: a pipe belongs to whoever made it, mode 0600, and /dev/stdout is a new open() of it.  The
+ * program is another user, so without the wider mode `echo > /dev/stderr` would fail in the box.
  */
 #include "runner/pump.h"
 #include "config/limits.h"
@@ -152,7 +153,8 @@ static int event_start(struct event_base *base, struct event **event, int fd, sh
         return *event && event_add(*event, NULL) == 0 ? 0 : -ENOMEM;
 }
 
-/* What a folder of disk_bytes and inodes may come to in a pack; holes in files can make it more, and are refused. */
+/* What a folder of disk_bytes and inodes may come to in a pack; holes in files can make it more, and are
+ * refused. */
 static uint64_t pack_cap(const struct limits *limits)
 {
         return sizeof(struct pack_head) + limits->disk_bytes +

@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * Pump: the streams of one running stage.  Feeds stdin, keeps stdout and stderr up to the limit in the order they
- * arrive, and takes the artefact of a compile stage.
+ * Pump: the streams of one running stage.  Feeds stdin, keeps stdout and stderr up to the limit in the
+ * order they arrive, and takes the artefact of a compile stage.
  */
 
 #include "box/spec.h"
@@ -17,7 +17,8 @@ struct pump_order {
         const struct limits *limits;
         struct output *output; /* stays the caller's */
         bool artefact;         /* take one */
-        /* The stage has written too much: end it with @end.  Called from the loop, at most once per reason. */
+        /* The stage has written too much: end it with @end.  Called from the loop, at most once per
+         * reason. */
         void (*on_over)(void *arg, enum report_end end);
         void *arg;
 };
@@ -36,9 +37,9 @@ struct pump {
 };
 
 /*
- * Make the pipes, fill stdin as far as it goes, and start listening.  @ret_fds gets the box's ends of STDIN, STDOUT, STDERR
- * and ARTEFACT, owned by the caller, who closes them once they are sent; FILES is left alone.
- * 0 or -errno; after a failure nothing is left open.
+ * Make the pipes, fill stdin as far as it goes, and start listening.  @ret_fds gets the box's ends of
+ * STDIN, STDOUT, STDERR and ARTEFACT, owned by the caller, who closes them once they are sent; FILES is
+ * left alone. 0 or -errno; after a failure nothing is left open.
  */
 int pump_open(struct pump *pump, struct event_base *base, const struct pump_order *order,
               int ret_fds[BOX_FD_COUNT]) MUST_USE;

@@ -1,9 +1,10 @@
 /*
- * Wires the front's link and the parent's control socket to the schedule.  Everything that decides is elsewhere.
+ * Wires the front's link and the parent's control socket to the schedule.  Everything that decides is
+ * elsewhere.
  *
- * A front is disposable: when it goes, its jobs are cancelled, and a new one may come at any time by control.
- * A frame that cannot be taken apart means that the front is not ours any more; a job that can be read but may
- * not be run is answered.
+ * A front is disposable: when it goes, its jobs are cancelled, and a new one may come at any time by
+ * control. A frame that cannot be taken apart means that the front is not ours any more; a job that can
+ * be read but may not be run is answered.
  *
  * Stopping: no new jobs, those not begun are refused, those running get the patience to end, then all answers
  * get a moment to leave.
@@ -213,7 +214,8 @@ static void on_control(evutil_socket_t socket, short what, void *arg)
         stop(runner);
 }
 
-/* Every waiting job holds descriptors: raise what we may have as far as allowed, and queue no more than fits. */
+/* Every waiting job holds descriptors: raise what we may have as far as allowed, and queue no more than
+ * fits. */
 static size_t queue_bound(const struct runner_args *args)
 {
         uint64_t taken = FDS_OF_OURSELVES + (uint64_t)FDS_OF_A_SLOT * args->n_slots, fits;

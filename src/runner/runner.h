@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * Runner: takes jobs from the front, runs their stages on the slots, sends results back.  One thread, one loop;
- * it never forks and holds no privilege.
+ * Runner: takes jobs from the front, runs their stages on the slots, sends results back.  One thread, one
+ * loop; it never forks and holds no privilege.
  */
 
 #include "util/base.h"
@@ -31,7 +31,7 @@ struct runner_args {
 };
 
 /*
- * Serve until SIGTERM or the end of the control socket; then let running jobs finish, at most for the patience.
- * Descriptors are taken over.  The exit status for the process.
+ * Serve until SIGTERM or the end of the control socket; then let running jobs finish, at most for the
+ * patience. Descriptors are taken over.  The exit status for the process.
  */
 int runner_run(const struct runner_args *args);

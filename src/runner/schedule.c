@@ -5,8 +5,8 @@
  *                  or second chance
  *
  * A task is on exactly one of the two queues.  Those whose result is still wanted can be found by ticket;
- * a cancelled one that runs leaves the table at once (a new front counts from one again) and is freed when its
- * box has ended.
+ * a cancelled one that runs leaves the table at once (a new front counts from one again) and is freed
+ * when its box has ended.
  *
  * No wait is without an end: a keeper silent beyond the wall-clock limit is hung up on, and when no slot is
  * alive or ready for long, the pending are told instead of kept.

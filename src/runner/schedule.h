@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * Schedule: which task runs where and when.  First come, first served; a stage that failed for no fault of the
- * program is tried once more on another slot, before everybody else.
+ * Schedule: which task runs where and when.  First come, first served; a stage that failed for no fault
+ * of the program is tried once more on another slot, before everybody else.
  */
 
 #include "runner/slots.h"
@@ -27,8 +27,8 @@ struct schedule_order {
         size_t n_slots;
         size_t max_pending;
         uint64_t max_pending_bytes;
-        uint64_t
-                patience_ns; /* for a keeper to report beyond the wall-clock limit; for a slot to become ready */
+        /* For a keeper to report beyond the wall-clock limit, and for a slot to become ready. */
+        uint64_t patience_ns;
         /* Exactly once for each task added, except those cancelled; the result is valid during the call. */
         void (*on_result)(void *arg, uint64_t ticket, const struct result *result);
         void *arg;
@@ -49,7 +49,8 @@ struct schedule {
 int schedule_init(struct schedule *schedule, const struct schedule_order *order) MUST_USE;
 void schedule_deinit(struct schedule *schedule);
 
-/* Add a task and start what can start.  0 or an outcome above, with which the task is freed and has no result. */
+/* Add a task and start what can start.  0 or an outcome above, with which the task is freed and has no
+ * result. */
 int schedule_add_take(struct schedule *schedule, struct task *task) MUST_USE;
 
 /* Nobody waits for it any more: no result will come. */

@@ -1,7 +1,8 @@
 #pragma once
 
 /*
- * Slots: the sockets of all keepers, and which of them have a fresh box ready.  Ready slots are taken oldest first.
+ * Slots: the sockets of all keepers, and which of them have a fresh box ready.  Ready slots are taken
+ * oldest first.
  */
 
 #include "box/box.h"
@@ -45,11 +46,12 @@ int slots_init(struct slots *slots, struct event_base *base, size_t n, const str
                void *arg) MUST_USE;
 void slots_deinit(struct slots *slots);
 
-/* A keeper's socket for slot @index, new or in place of another.  0, -EINVAL for an index we do not have, -errno. */
+/* A keeper's socket for slot @index, new or in place of another.  0, -EINVAL for an index we do not have,
+ * -errno. */
 int slots_set_take(struct slots *slots, size_t index, int fd) MUST_USE;
 
-/* The oldest ready slot other than @avoid; @avoid itself only when it is the last one alive.  NULL when there is
- * none.  It is no longer ready: order a run, or give it back. */
+/* The oldest ready slot other than @avoid; @avoid itself only when it is the last one alive.  NULL when
+ * there is none.  It is no longer ready: order a run, or give it back. */
 struct slot *slots_take(struct slots *slots, const struct slot *avoid);
 void slots_give_back(struct slots *slots, struct slot *slot);
 

@@ -1,7 +1,8 @@
 /*
  * Down once, up once: everything the box needs goes in one order, and one report comes back.
  *
- * The number of a run is new for every attempt, so a kill meant for one can never meet the next in the same slot.
+ * The number of a run is new for every attempt, so a kill meant for one can never meet the next in the
+ * same slot.
  */
 #include "runner/stage.h"
 #include "job/plan.h"

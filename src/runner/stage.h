@@ -16,8 +16,8 @@ enum {
 };
 
 /*
- * Order the task's next stage on @slot, which becomes its slot; the output of an earlier attempt is forgotten.
- * 0, an outcome above, or -errno with text: the engine failed and the slot is as it was.
+ * Order the task's next stage on @slot, which becomes its slot; the output of an earlier attempt is
+ * forgotten. 0, an outcome above, or -errno with text: the engine failed and the slot is as it was.
  */
 int stage_start(struct task *task, struct slot *slot, struct event_base *base, struct err *err) MUST_USE;
 

@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * Task: a job while the runner has it.  Made from a frame of the front, freed when its result is sent or nobody
- * waits for it any more.
+ * Task: a job while the runner has it.  Made from a frame of the front, freed when its result is sent or
+ * nobody waits for it any more.
  */
 
 #include "job/result.h"
@@ -46,8 +46,9 @@ struct task {
 };
 
 /*
- * Check the frame against what this end knows (the runtime exists, limits are not above its own, big contents are
- * sealed) and make a task.  Descriptors are taken from @fds as they are used.  0, -EBADMSG with text, or -errno.
+ * Check the frame against what this end knows (the runtime exists, limits are not above its own, big
+ * contents are sealed) and make a task.  Descriptors are taken from @fds as they are used.  0, -EBADMSG
+ * with text, or -errno.
  */
 int task_new(const struct wire_job *job, int fds[WIRE_FDS_MAX], const struct catalog *catalog,
              struct task **ret_task, struct err *err) MUST_USE;

@@ -4,9 +4,9 @@
  *   1  did the engine fail?                   then nothing else is known
  *   2  did it write too much?                 counted here, so it holds whatever the report says
  *   3  why was it killed?                     the keeper's word, from clocks and the cgroup
- *   4  it ended by itself: was a limit the cause?  A limit that was hit excuses only a program that failed; one that
- *      survived (a fork refused, a disk full) and exited with 0 is ok.  Memory is different: the kernel killed
- *      something of it, so what it said is not the whole answer.
+ *   4  it ended by itself: was a limit the cause?  A limit that was hit excuses only a program that
+ *      failed; one that survived (a fork refused, a disk full) and exited with 0 is ok.  Memory is
+ *      different: the kernel killed something of it, so what it said is not the whole answer.
  */
 #include "runner/verdict_of.h"
 #include "box/box.h"

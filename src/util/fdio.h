@@ -30,8 +30,9 @@ int fdio_recv(int socket, void *p, size_t room, size_t *ret_n, int ret_fds[FDIO_
 int fdio_write_all(int fd, const void *p, size_t n) MUST_USE;
 
 /*
- * Sealed memory, the way big contents change hands: the maker writes and seals, the reader maps without fear of
- * SIGBUS or of a second look that differs from the first.  fdio_memfd() returns a descriptor or -errno.
+ * Sealed memory, the way big contents change hands: the maker writes and seals, the reader maps without
+ * fear of SIGBUS or of a second look that differs from the first.  fdio_memfd() returns a descriptor or
+ * -errno.
  */
 int fdio_memfd(const char *name) MUST_USE;
 int fdio_seal(int fd) MUST_USE;

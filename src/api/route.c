@@ -18,12 +18,11 @@ static const struct route routes[] = {
 
 static void allow_add(char allow[ROUTE_ALLOW_MAX], const char *method)
 {
+        const char *words = streq(method, "GET") ? "GET,HEAD" : method;
         size_t n = strlen(allow);
 
-        if (!strstr(allow, method))
-                snprintf(allow + n, ROUTE_ALLOW_MAX - n, "%s%s", n > 0 ? "," : "", method);
-        if (streq(method, "GET"))
-                allow_add(allow, "HEAD");
+        if (!strstr(allow, words))
+                snprintf(allow + n, ROUTE_ALLOW_MAX - n, "%s%s", n > 0 ? "," : "", words);
 }
 
 int route_find(struct view method, struct view path, char allow[ROUTE_ALLOW_MAX],

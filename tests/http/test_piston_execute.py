@@ -2,6 +2,7 @@
 import base64
 import concurrent.futures
 import json
+import time
 
 import pytest
 
@@ -292,6 +293,8 @@ def test_full_queue(start_engine, need):
     """A job that cannot wait is told so at once, and when to come back."""
     need("python")
     engine = start_engine(max_concurrent_jobs=1, max_queued_jobs=1)
+    engine.run("python", "print(1)")
+    time.sleep(0.5)  # until the only slot has its next box: a job that waits for that waits in the queue
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda i: engine.execute("python", f"import time; time.sleep(1); print({i})"), range(8)))
     statuses = sorted(answer.status for answer in answers)

@@ -161,8 +161,8 @@ static int finish(const struct run *run, json_t *stage, const char *what, bool c
         json_t *code = json_object_get(stage, "code");
         int limit = status_of(status);
 
-        /* A status other than 0 speaks for itself; a limit or a signal wants its sentence. */
-        if (status && message && strncmp(message, "Exited with error status", 24) != 0)
+        /* An exit status speaks for itself, unless the engine adds in brackets what limit led to it. */
+        if (status && message && (!streq(status, "RE") || strchr(message, '(')))
                 cli_fail(0, "%s: %s%s", run->request.file, what, message);
         else if (compiling)
                 cli_fail(0, "%s does not compile", run->request.file);

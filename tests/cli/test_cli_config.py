@@ -2,7 +2,7 @@
 import json
 
 import pytest
-from cli_support import one_sentence
+from cli_support import coderunr, one_sentence, write  # noqa: F401 (fixtures)
 
 
 def test_defaults(coderunr):

@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from cli_support import BINARY, one_sentence
+from cli_support import BINARY, coderunr, one_sentence  # noqa: F401 (fixtures)
 
 REQUIRED = ["root", "capabilities", "kernel", "clone3", "pidfd", "mount_api", "mount_ns", "pid_ns", "net_ns", "ipc_ns",
             "uts_ns", "cgroup_ns", "user_ns", "nosymfollow", "overlay", "proc_subset", "devices", "seccomp", "memfd",
@@ -83,11 +83,21 @@ def test_hidden_cgroups_are_missing():
     assert not rows["cgroup_pids"]["ok"]
 
 
-def test_serve_refuses_with_the_first_missing_row():
-    """In a user namespace without a map we are nobody, but still may read the program."""
-    done = subprocess.run(["unshare", "--user", BINARY, "serve", "--bind-address=127.0.0.1:0"], capture_output=True,
-                          text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
+def refused(*words):
+    """Serve where it must refuse: one sentence, exit status 1."""
+    done = subprocess.run([*words, BINARY, "serve", "--bind-address=127.0.0.1:0"], capture_output=True, text=True,
+                          timeout=60, check=False, stdin=subprocess.DEVNULL)
     assert done.returncode == 1
     assert one_sentence(done.stderr)
-    assert "root" in done.stderr
-    assert "sudo coderunr serve" in done.stderr
+    return done.stderr
+
+
+def test_serve_refuses_without_root():
+    """In a user namespace without a map we are nobody, but still may read the program."""
+    assert "root" in refused("unshare", "--user")
+
+
+def test_serve_refuses_with_the_first_missing_row():
+    said = refused("setpriv", "--bounding-set=-sys_admin", "--inh-caps=-all", "--")
+    assert "missing: capabilities of root (not held: SYS_ADMIN)" in said
+    assert "to mend it: " in said

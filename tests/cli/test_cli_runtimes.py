@@ -1,7 +1,7 @@
 """`coderunr runtimes`: what this host offers, without an engine."""
 import json
 
-from cli_support import one_sentence
+from cli_support import coderunr, one_sentence, write  # noqa: F401 (fixtures)
 
 
 def test_table(coderunr):

@@ -1,6 +1,6 @@
 """Words: help, versions, and mistakes, each of which is one sentence and an exit status of its own."""
 import pytest
-from cli_support import one_sentence
+from cli_support import coderunr, one_sentence  # noqa: F401 (fixtures)
 
 COMMANDS = ["serve", "run", "runtimes", "config", "doctor"]
 

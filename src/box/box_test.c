@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -81,8 +82,8 @@ static int start(int slot, const struct order_row *row, int files, int artefact)
 
         fill_spec(&spec, row);
         for (int i = 0; i < 4 && row->argv[i]; i++, spec.n_args++)
-                n += sprintf(words + n, "%s", row->argv[i]) + 1;
-        n += sprintf(words + n, "PATH=/usr/bin:/bin") + 1;
+                n += snprintf(words + n, sizeof(words) - (size_t)n, "%s", row->argv[i]) + 1;
+        n += snprintf(words + n, sizeof(words) - (size_t)n, "PATH=/usr/bin:/bin") + 1;
         spec.words_bytes = (uint32_t)n;
         spec.flags = (files >= 0 ? SPEC_HAS_FILES : 0) | (artefact >= 0 ? SPEC_HAS_ARTEFACT : 0);
         assert_int_equal(pipe2(out, O_CLOEXEC), 0);
@@ -214,7 +215,6 @@ static void test_processes_disk_inodes_file_size(void **state)
                 { "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17; do : > $i; done; exit 1" },
                 .inodes = 16
         };
-        const struct order_row file = { { "head", "-c", "1m", "/dev/zero" }, .file_kib = 64 };
         const struct order_row file_size = { { "sh", "-c", "exec head -c 1m /dev/zero > a" },
                                              .file_kib = 64 };
         struct bytes output = BYTES_INIT(2 * MIB);
@@ -225,7 +225,6 @@ static void test_processes_disk_inodes_file_size(void **state)
         assert_true(report.flags & REPORT_DISK_FULL);
         report = run(world.slots[0], &inodes, &output);
         assert_true(report.flags & REPORT_INODES_FULL);
-        (void)file;
         report = run(world.slots[0], &file_size, &output);
         assert_int_equal(report.wait_status, SIGXFSZ);
         bytes_deinit(&output);
@@ -323,16 +322,45 @@ static void test_bad_orders_are_refused(void **state)
         (void)err;
 }
 
+/* The real user of a process, as its status says: the owner of /proc/PID is root where it is not dumpable. */
+static uid_t process_user(int pid)
+{
+        struct bytes text = BYTES_INIT(8192);
+        char path[64];
+        const char *line;
+        uid_t uid = 0;
+
+        snprintf(path, sizeof(path), "/proc/%d/status", pid);
+        if (bytes_read_file(&text, path) == 0 && (line = strstr(text.p, "\nUid:")))
+                uid = (uid_t)strtoul(line + 5, NULL, 10);
+        bytes_deinit(&text);
+        return uid;
+}
+
+/* SIGKILL to every process of a user; their number. */
+static int kill_user(uid_t uid)
+{
+        DIR *dir = opendir("/proc");
+        struct dirent *entry;
+        int n = 0;
+
+        while ((entry = readdir(dir))) {
+                int pid = (int)strtol(entry->d_name, NULL, 10);
+
+                if (pid > 0 && process_user(pid) == uid)
+                        n += kill(pid, SIGKILL) == 0;
+        }
+        closedir(dir);
+        return n;
+}
+
 static void test_killed_init_is_lost_not_blamed(void **state)
 {
         const struct order_row row = { { "sleep", "60" } };
         struct box_report report;
-        char command[128];
         int out = start(world.slots[0], &row, -1, -1);
 
-        usleep(100000);
-        snprintf(command, sizeof(command), "pkill -KILL -u %u", world.warden.uid_base + WARDEN_UID_INIT);
-        assert_int_equal(system(command), 0); /* ours by its uid, nobody else's */
+        assert_int_equal(kill_user(world.warden.uid_base + WARDEN_UID_INIT), 1); /* ours by its uid */
         report = next_report(world.slots[0]);
         assert_int_equal(report.end, END_LOST);
         close(out);
@@ -350,7 +378,7 @@ static int set_up(void **state)
                                     .disk_bytes = 16 * MIB,
                                     .inodes = 1024 };
 
-        strcpy(world.root, "/tmp/box-test-XXXXXX");
+        snprintf(world.root, sizeof(world.root), "/tmp/box-test-XXXXXX");
         if (!mkdtemp(world.root) || warden_open(&world.warden, &args, &err) < 0) {
                 print_error("%s\n", err.text);
                 return -1;

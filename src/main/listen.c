@@ -36,7 +36,8 @@ static int cut(const char *text, size_t n, char host[256], char port[16], struct
         } else if (strchr(h, ':')) {
                 return err_set(err, -EINVAL, "bind_address: write IPv6 addresses as [%s]:%s", h, p);
         }
-        if (strlen(p) == 0 || strlen(p) > 5 || strspn(p, "0123456789") != strlen(p) || atol(p) > 65535)
+        if (strlen(p) == 0 || strlen(p) > 5 || strspn(p, "0123456789") != strlen(p) ||
+            strtol(p, NULL, 10) > 65535)
                 return err_set(err, -EINVAL, "bind_address: '%.*s' has no port; write it as 127.0.0.1:2000",
                                (int)n, text);
         snprintf(host, 256, "%s", h);

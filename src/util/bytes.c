@@ -1,3 +1,6 @@
+/*
+ * Growth doubles and stops at the cap; nothing is ever cut silently: what does not fit is refused whole.
+ */
 #include "util/bytes.h"
 
 #include <fcntl.h>

@@ -14,14 +14,14 @@
 struct account {
         int fd[ACCOUNT_FD_COUNT]; /* -1: absent */
         bool v2[CONTROLLER_COUNT];
-        int box;                  /* v2: directory of this box's group, -1: none */
-        uint64_t memory_limit;    /* last written; 0: unknown */
+        int box;               /* v2: directory of this box's group, -1: none */
+        uint64_t memory_limit; /* last written; 0: unknown */
         uint64_t pids_limit;
-        uint64_t memory_base;     /* at the order: what the empty box and old page cache take */
+        uint64_t memory_base; /* at the order: what the empty box and old page cache take */
         uint64_t cpu_base_ns;
         uint64_t oom_base;
         uint64_t forks_base;
-        uint64_t overhead_bytes;  /* of an empty slot, measured once */
+        uint64_t overhead_bytes; /* of an empty slot, measured once */
 };
 
 struct account_usage {
@@ -38,7 +38,8 @@ void account_init(struct account *account, const struct slot_boot *boot);
 int account_prepare(struct account *account, int *ret_group) MUST_USE;
 
 /* On the order: set limits, remember where the counters stand. @helpers: engine processes inside. */
-int account_begin(struct account *account, uint64_t memory_bytes, uint64_t processes, enum step *ret_step) MUST_USE;
+int account_begin(struct account *account, uint64_t memory_bytes, uint64_t processes,
+                  enum step *ret_step) MUST_USE;
 
 uint64_t account_cpu_ns(const struct account *account);
 

@@ -18,20 +18,20 @@ struct err;
 struct cgroups {
         bool v2[CONTROLLER_COUNT];
         bool any_v2;
-        size_t n_v1;           /* distinct v1 hierarchies of ours */
-        char *v1[4];           /* their coderunr-<name> directories: memory, pids, cpuacct, cpu; duplicates left out */
-        char *memory;          /* the entry of v1[] that holds memory; NULL when on v2; likewise below */
+        size_t n_v1;  /* distinct v1 hierarchies of ours */
+        char *v1[4];  /* their coderunr-<name> directories: memory, pids, cpuacct, cpu; duplicates left out */
+        char *memory; /* the entry of v1[] that holds memory; NULL when on v2; likewise below */
         char *pids;
         char *cpuacct;
-        char *unified;         /* the directory in the v2 tree, NULL when no controller of ours is there */
+        char *unified; /* the directory in the v2 tree, NULL when no controller of ours is there */
 };
 
 /* Find the hierarchies and make coderunr-<name> in each, sweeping what an engine of that name left. */
 int cgroups_open(struct cgroups *cgroups, const char *name, struct err *err) MUST_USE;
 
 /* Make the groups of one slot and open the files its keeper needs (-1: not there). */
-int cgroups_slot_open(const struct cgroups *cgroups, uint32_t slot, int ret_fds[ACCOUNT_FD_COUNT], struct err *err)
-        MUST_USE;
+int cgroups_slot_open(const struct cgroups *cgroups, uint32_t slot, int ret_fds[ACCOUNT_FD_COUNT],
+                      struct err *err) MUST_USE;
 
 /* Move the calling process into the slot's v1 groups. */
 int cgroups_slot_enter(const struct cgroups *cgroups, uint32_t slot) MUST_USE;

@@ -36,7 +36,7 @@ struct word_frame {
         int32_t step;
         int32_t error;
         int32_t wait_status;
-        uint32_t flags; /* REPORT_DISK_FULL, REPORT_INODES_FULL */
+        uint32_t flags;         /* REPORT_DISK_FULL, REPORT_INODES_FULL */
         uint64_t max_rss_bytes; /* EXITED: as wait4(2) told it */
 };
 
@@ -60,8 +60,8 @@ void word_send(int channel, enum word word, enum step step, int error);
 int collect(int fd) MUST_USE;
 
 /* privileges.c: all return 0 or -errno */
-int privileges_keep(uint64_t capabilities) MUST_USE;       /* effective = permitted = these, bounding set cut */
-int privileges_drop_all(void) MUST_USE;                    /* none, in any set */
-int privileges_lock_securebits(void) MUST_USE;             /* no root magic, ids change without touching sets */
-int privileges_take_id(uint32_t id) MUST_USE;              /* uid and gid, real, effective and saved */
+int privileges_keep(uint64_t capabilities) MUST_USE; /* effective = permitted = these, bounding set cut */
+int privileges_drop_all(void) MUST_USE;              /* none, in any set */
+int privileges_lock_securebits(void) MUST_USE;       /* no root magic, ids change without touching sets */
+int privileges_take_id(uint32_t id) MUST_USE;        /* uid and gid, real, effective and saved */
 int filter_load(const struct sock_filter *filter, uint32_t n) MUST_USE;

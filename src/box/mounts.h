@@ -8,8 +8,8 @@
 #include "util/base.h"
 
 /* A tmpfs of @bytes and @inodes at @where, owned by @uid and @gid; links on it are not followed. */
-int mount_work_tmpfs(const char *where, uint64_t bytes, uint64_t inodes, uint32_t mode, uint32_t uid, uint32_t gid)
-        MUST_USE;
+int mount_work_tmpfs(const char *where, uint64_t bytes, uint64_t inodes, uint32_t mode, uint32_t uid,
+                     uint32_t gid) MUST_USE;
 
 /* A procfs of the caller's pid namespace at @where: only pids, only the reader's own, read-only. */
 int mount_box_proc(const char *where) MUST_USE;

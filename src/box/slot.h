@@ -49,15 +49,16 @@ enum { CONTROLLER_MEMORY, CONTROLLER_PIDS, CONTROLLER_CPU, CONTROLLER_COUNT };
 struct slot_boot {
         uint32_t magic;
         uint32_t index;
-        uint32_t slot_uid; /* user and group of the programs, outside */
-        uint32_t init_uid; /* user and group of the box's first process, outside */
-        uint32_t cpus;     /* online: bounds how fast CPU time can be used up */
+        uint32_t slot_uid;                        /* user and group of the programs, outside */
+        uint32_t init_uid;                        /* user and group of the box's first process, outside */
+        uint32_t cpus;                            /* online: bounds how fast CPU time can be used up */
         uint32_t account_mask;                    /* bit n: descriptor SLOT_FD_ACCOUNT+n is there */
         uint32_t controller_v2[CONTROLLER_COUNT]; /* 1: this controller is on v2 */
         uint64_t disk_bytes; /* size of the tmpfs of a box prepared before its order is known */
         uint64_t inodes;
         uint32_t n_filter[SLOT_FILTERS];
         struct sock_filter filter[SLOT_FILTERS][SLOT_FILTER_MAX];
-        char root[256];                         /* empty directory to build the slot's root on */
-        char directories[SLOT_DIRECTORIES_MAX]; /* further toolchain folders, NUL between, empty word at the end */
+        char root[256]; /* empty directory to build the slot's root on */
+        char directories
+                [SLOT_DIRECTORIES_MAX]; /* further toolchain folders, NUL between, empty word at the end */
 };

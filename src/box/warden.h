@@ -25,8 +25,8 @@ enum {
 };
 
 struct warden_args {
-        const char *keeper;      /* path of the keeper program */
-        const char *root;        /* an empty directory; slots build their roots over it, each in its own view */
+        const char *keeper; /* path of the keeper program */
+        const char *root;   /* an empty directory; slots build their roots over it, each in its own view */
         const char *directories; /* further toolchain folders, comma between */
         uint32_t n_slots;
         uint32_t uid_base;

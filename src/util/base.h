@@ -13,22 +13,22 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MUST_USE __attribute__((warn_unused_result))
+#define MUST_USE     __attribute__((warn_unused_result))
 #define PRINTF(f, a) __attribute__((format(printf, f, a)))
-#define NORETURN __attribute__((noreturn))
-#define UNUSED __attribute__((unused))
-#define CLEANUP(fn) __attribute__((cleanup(fn)))
+#define NORETURN     __attribute__((noreturn))
+#define UNUSED       __attribute__((unused))
+#define CLEANUP(fn)  __attribute__((cleanup(fn)))
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#define MIN(a, b)    ((a) < (b) ? (a) : (b))
+#define MAX(a, b)    ((a) > (b) ? (a) : (b))
 
-#define KIB UINT64_C(1024)
-#define MIB (1024 * KIB)
-#define GIB (1024 * MIB)
+#define KIB           UINT64_C(1024)
+#define MIB           (1024 * KIB)
+#define GIB           (1024 * MIB)
 #define NSEC_PER_USEC UINT64_C(1000)
 #define NSEC_PER_MSEC UINT64_C(1000000)
-#define NSEC_PER_SEC UINT64_C(1000000000)
+#define NSEC_PER_SEC  UINT64_C(1000000000)
 
 /* Our own bugs: stays on in release, and no byte from outside may reach one. */
 #define must(cond)                                                                                           \
@@ -60,8 +60,18 @@ static inline void free_ptr(void *pp)
 }
 
 /* Move a descriptor or pointer out of a variable that cleans up after itself. */
-#define TAKE_FD(fd) ({ int taken_ = (fd); (fd) = -1; taken_; })
-#define TAKE_PTR(p) ({ __typeof__(p) taken_ = (p); (p) = NULL; taken_; })
+#define TAKE_FD(fd)                                                                                          \
+        ({                                                                                                   \
+                int taken_ = (fd);                                                                           \
+                (fd) = -1;                                                                                   \
+                taken_;                                                                                      \
+        })
+#define TAKE_PTR(p)                                                                                          \
+        ({                                                                                                   \
+                __typeof__(p) taken_ = (p);                                                                  \
+                (p) = NULL;                                                                                  \
+                taken_;                                                                                      \
+        })
 
 static inline bool streq(const char *a, const char *b)
 {

@@ -215,7 +215,7 @@ static void begin(struct conn *conn, struct view head)
         struct server *server = conn->server;
         int r;
 
-        conn->exchange = exchange_new(conn, server->front, server->client, &server->body_bytes);
+        conn->exchange = exchange_new(server, conn);
         r = conn->exchange ? http1_begin(&conn->exchange->http, head) : -ENOMEM;
         evbuffer_drain(conn->in, head.n);
         if (r < 0) {

@@ -5,6 +5,7 @@
 #include "api/door_piston.h"
 #include "api/exchange.h"
 #include "api/front.h"
+#include "api/pool.h"
 #include "config/config.h"
 #include "job/job.h"
 #include "job/result.h"
@@ -19,9 +20,10 @@
 #include <strings.h>
 
 enum {
-        KEYS_MAX = 16384,         /* bytes of a reply beside its outputs */
-        ESCAPE_MAX = 6,           /* a byte of output can become \u0000 */
-        CODE_OUT_OF_MEMORY = 137, /* 128 + SIGKILL, which is what Piston's shell made of it */
+        KEYS_MAX = 16384,            /* bytes of a reply beside its outputs */
+        ESCAPE_MAX = 6,              /* a byte of output can become \u0000 */
+        PARSE_ON_THREAD = 64 * 1024, /* bytes of a body from which parsing would hold up the loop */
+        CODE_OUT_OF_MEMORY = 137,    /* 128 + SIGKILL, which is what Piston's shell made of it */
 };
 
 /* How `code` and `signal` are told. */
@@ -321,34 +323,88 @@ static int check_type(const struct exchange *exchange)
         return door_piston_is_json(http1_field(request, "Content-Type")) ? 0 : 415;
 }
 
-void door_piston_execute(struct exchange *exchange)
+/* A body on its way to a job; its own, so that a thread can work on it. */
+struct parse {
+        struct work work;
+        const struct front *front;
+        struct bytes body;
+        struct job job;
+        struct err err;
+        int r;
+};
+
+static void parse_run(struct work *work)
+{
+        struct parse *parse = (struct parse *)work;
+
+        parse->r = door_piston_parse(bytes_view(&parse->body), parse->front->config, parse->front->catalog,
+                                     &parse->job, &parse->err);
+        bytes_deinit(&parse->body);
+}
+
+static void submit(struct exchange *exchange, const struct parse *parse)
 {
         struct run *run = calloc(1, sizeof(*run));
         struct err err = { "" };
-        struct job job;
-        int r = check_type(exchange);
 
         exchange->state = run;
-        if (r != 0) {
-                fail(exchange, r, "requests must be of type application/json");
+        if (!run || parse->r < 0) {
+                fail(exchange, 500, "out of memory");
                 return;
         }
-        r = run ? door_piston_parse(bytes_view(&exchange->http.body), exchange->front->config,
-                                    exchange->front->catalog, &job, &err)
-                : -ENOMEM;
-        if (r != 0) {
-                fail(exchange, r > 0 ? r : 500, r > 0 ? err.text : "out of memory");
+        if (parse->r > 0) {
+                fail(exchange, parse->r, parse->err.text);
                 return;
         }
-        exchange_drop_body(exchange);
-        run->runtime = job.runtime;
-        memcpy(run->limits, job.limits, sizeof(run->limits));
-        r = exchange_submit(exchange, &job, on_result, &err);
-        job_deinit(&job);
-        if (r == 0)
+        run->runtime = parse->job.runtime;
+        memcpy(run->limits, parse->job.limits, sizeof(run->limits));
+        if (exchange_submit(exchange, &parse->job, on_result, &err) == 0)
                 return;
         log_error("cannot hand over a job: %s", err.text);
         fail(exchange, 503, "the engine is not ready, try again later");
+}
+
+static void parse_done(struct work *work)
+{
+        struct parse *parse = (struct parse *)work;
+        struct exchange *exchange = work->owner;
+
+        if (exchange) {
+                exchange->work = NULL;
+                exchange_drop_body(exchange);
+                submit(exchange, parse);
+        }
+        if (parse->r == 0)
+                job_deinit(&parse->job);
+        bytes_deinit(&parse->body);
+        free(parse);
+}
+
+void door_piston_execute(struct exchange *exchange)
+{
+        int status = check_type(exchange);
+        struct parse *parse;
+
+        if (status != 0) {
+                fail(exchange, status, "requests must be of type application/json");
+                return;
+        }
+        parse = calloc(1, sizeof(*parse));
+        if (!parse) {
+                fail(exchange, 500, "out of memory");
+                return;
+        }
+        *parse = (struct parse){ .work = { .run = parse_run, .done = parse_done },
+                                 .front = exchange->front,
+                                 .r = -ECANCELED, /* until it has been run */
+                                 .body = exchange_take_body(exchange) };
+        if (parse->body.n >= PARSE_ON_THREAD) {
+                exchange_work(exchange, &parse->work);
+                return;
+        }
+        parse->work.owner = exchange;
+        parse_run(&parse->work);
+        parse_done(&parse->work);
 }
 
 static void render_runtime(struct json_out *json, const struct runtime *runtime)

@@ -5,21 +5,21 @@
 #include "api/exchange.h"
 #include "api/conn.h"
 #include "api/front.h"
+#include "api/pool.h"
+#include "api/server.h"
 #include "config/config.h"
 #include "job/client.h"
 
-struct exchange *exchange_new(struct conn *conn, const struct front *front, struct client *client,
-                              uint64_t *charged_to)
+struct exchange *exchange_new(struct server *server, struct conn *conn)
 {
         struct exchange *exchange = calloc(1, sizeof(*exchange));
 
         if (!exchange)
                 return NULL;
-        http1_init(&exchange->http, front->config->request_body_limit);
-        exchange->front = front;
+        http1_init(&exchange->http, server->front->config->request_body_limit);
+        exchange->front = server->front;
+        exchange->server = server;
         exchange->conn = conn;
-        exchange->client = client;
-        exchange->charged_to = charged_to;
         return exchange;
 }
 
@@ -28,7 +28,9 @@ void exchange_free(struct exchange *exchange)
         if (!exchange)
                 return;
         if (exchange->submitted)
-                client_cancel(exchange->client, exchange->ticket);
+                client_cancel(exchange->server->client, exchange->ticket);
+        if (exchange->work)
+                exchange->work->owner = NULL;
         exchange_drop_body(exchange);
         http1_deinit(&exchange->http);
         free(exchange->state);
@@ -37,7 +39,7 @@ void exchange_free(struct exchange *exchange)
 
 void exchange_charge(struct exchange *exchange)
 {
-        *exchange->charged_to += exchange->http.body.room - exchange->charge;
+        exchange->server->body_bytes += exchange->http.body.room - exchange->charge;
         exchange->charge = exchange->http.body.room;
 }
 
@@ -45,6 +47,14 @@ void exchange_drop_body(struct exchange *exchange)
 {
         bytes_deinit(&exchange->http.body);
         exchange_charge(exchange);
+}
+
+struct bytes exchange_take_body(struct exchange *exchange)
+{
+        struct bytes body = exchange->http.body;
+
+        exchange->http.body = BYTES_INIT(0);
+        return body;
 }
 
 void exchange_reply(struct exchange *exchange, struct reply *reply)
@@ -58,6 +68,13 @@ void exchange_fail(struct exchange *exchange, int status, const char *message)
 
         reply_message(&reply, status, message);
         exchange_reply(exchange, &reply);
+}
+
+void exchange_work(struct exchange *exchange, struct work *work)
+{
+        work->owner = exchange;
+        exchange->work = work;
+        pool_add(exchange->server->pool, work);
 }
 
 static void on_done(void *arg, const struct result *result)
@@ -74,7 +91,7 @@ int exchange_submit(struct exchange *exchange, const struct job *job, exchange_r
         int r;
 
         exchange->on_result = on_result;
-        r = client_submit(exchange->client, job, on_done, exchange, &exchange->ticket, err);
+        r = client_submit(exchange->server->client, job, on_done, exchange, &exchange->ticket, err);
         if (r < 0)
                 return r;
         exchange->submitted = true;

@@ -14,13 +14,14 @@
 #include "api/http1.h"
 #include "api/reply.h"
 
-struct client;
 struct conn;
 struct err;
 struct exchange;
 struct front;
 struct job;
 struct result;
+struct server;
+struct work;
 
 typedef void (*exchange_result_fn)(struct exchange *exchange, const struct result *result);
 
@@ -31,16 +32,15 @@ struct exchange {
 
         /* Below is the business of conn.c and exchange.c. */
         struct conn *conn;
-        struct client *client;
+        struct server *server;
         exchange_result_fn on_result;
         uint64_t ticket;
         bool submitted;
-        uint64_t *charged_to; /* bytes of all bodies together */
-        uint64_t charge;
+        struct work *work;
+        uint64_t charge; /* its share of server->body_bytes */
 };
 
-struct exchange *exchange_new(struct conn *conn, const struct front *front, struct client *client,
-                              uint64_t *charged_to) MUST_USE;
+struct exchange *exchange_new(struct server *server, struct conn *conn) MUST_USE;
 /* Cancels its job when one is running. */
 void exchange_free(struct exchange *exchange);
 
@@ -49,6 +49,15 @@ void exchange_charge(struct exchange *exchange);
 
 /* The body has been read and is not needed any more. */
 void exchange_drop_body(struct exchange *exchange);
+
+/* Move the body out; it stays charged until exchange_drop_body(). */
+struct bytes exchange_take_body(struct exchange *exchange);
+
+/*
+ * Run @work on a thread, which must not touch the exchange.  In its done(), work->owner is the exchange, or NULL when
+ * the client has gone.
+ */
+void exchange_work(struct exchange *exchange, struct work *work);
 
 /* Answer; the body of @reply is taken over. */
 void exchange_reply(struct exchange *exchange, struct reply *reply);

@@ -1,23 +1,28 @@
 /*
- * Theory of operation: one thread, one loop.  The front never forks, opens no file, and holds nothing that cannot be lost:
+ * Theory of operation: one loop, and two threads beside it that parse large bodies.  The front never forks, opens no file, and holds nothing that cannot be lost:
  * when it dies its clients see a closed connection and the runner cancels their jobs.
  */
 #include "api/front.h"
+#include "api/pool.h"
 #include "api/server.h"
 #include "job/client.h"
+#include "util/clock.h"
 #include "util/err.h"
 #include "util/log.h"
 
 #include <event2/event.h>
+#include <jansson.h>
 #include <signal.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 
-enum { DRAIN_SECONDS = 30 };
+enum { DRAIN_SECONDS = 30, PARSE_THREADS = 2 };
 
 struct front_state {
         const struct front *front;
         struct event_base *base;
         struct client *client;
+        struct pool *pool;
         struct server server;
         struct event *events[3]; /* SIGTERM, SIGINT, control */
         struct event *deadline;
@@ -114,17 +119,24 @@ static int front_open(struct front_state *state, struct err *err)
         r = client_new_take(state->base, front->runner, on_runner_lost, state, &state->client, err);
         if (r < 0)
                 return r;
+        r = pool_new(state->base, PARSE_THREADS, &state->pool, err);
+        if (r < 0)
+                return r;
         state->deadline = event_new(state->base, -1, 0, on_deadline, state);
         if (!state->deadline || add_event(state, 0, SIGTERM, EV_SIGNAL, on_signal) < 0 ||
             add_event(state, 1, SIGINT, EV_SIGNAL, on_signal) < 0 ||
             (front->control >= 0 && add_event(state, 2, front->control, EV_READ, on_control) < 0))
                 return err_set(err, -ENOMEM, "front: out of memory");
-        return server_init(&state->server, state->base, front, state->client, err);
+        state->server = (struct server){
+                .front = front, .base = state->base, .client = state->client, .pool = state->pool
+        };
+        return server_init(&state->server, err);
 }
 
 static void front_close(struct front_state *state)
 {
         server_deinit(&state->server);
+        pool_free(state->pool);
         client_free(state->client);
         for (size_t i = 0; i < ARRAY_LEN(state->events); i++)
                 if (state->events[i])
@@ -137,6 +149,16 @@ static void front_close(struct front_state *state)
                 close(state->front->control);
 }
 
+/* WHY: left to itself jansson reads a file at the first object, which we may not be allowed to any more. */
+static void seed_hashes(void)
+{
+        size_t seed = 0;
+
+        if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+                seed = (size_t)clock_now_ns();
+        json_object_seed(seed | 1);
+}
+
 int front_run(const struct front *front)
 {
         struct front_state state = { .front = front };
@@ -144,6 +166,7 @@ int front_run(const struct front *front)
         int r;
 
         signal(SIGPIPE, SIG_IGN);
+        seed_hashes();
         r = front_open(&state, &err);
         if (r < 0)
                 log_error("%s", err.text);

@@ -117,12 +117,11 @@ static size_t settle_max_conns(const struct config *config)
         return MAX(files.rlim_cur, (rlim_t)DESCRIPTORS_KEPT + 1) - DESCRIPTORS_KEPT;
 }
 
-int server_init(struct server *server, struct event_base *base, const struct front *front,
-                struct client *client, struct err *err)
+int server_init(struct server *server, struct err *err)
 {
+        const struct front *front = server->front;
         int r;
 
-        *server = (struct server){ .front = front, .base = base, .client = client };
         TAILQ_INIT(&server->idle);
         TAILQ_INIT(&server->active);
         server->max_conns = settle_max_conns(front->config);
@@ -130,14 +129,14 @@ int server_init(struct server *server, struct event_base *base, const struct fro
         r = reply_common_init(&server->common, front->config);
         if (r < 0)
                 return err_errno(err, r, "front: headers");
-        server->pause = event_new(base, -1, 0, on_pause_end, server);
+        server->pause = event_new(server->base, -1, 0, on_pause_end, server);
         server->listeners = calloc(front->n_listeners + 1, sizeof(server->listeners[0]));
         if (!server->listeners || !server->pause)
                 return err_set(err, -ENOMEM, "front: out of memory");
         for (size_t i = 0; i < front->n_listeners; i++) {
                 evutil_make_socket_nonblocking(front->listeners[i]);
                 server->listeners[i] =
-                        event_new(base, front->listeners[i], EV_READ | EV_PERSIST, on_accept, server);
+                        event_new(server->base, front->listeners[i], EV_READ | EV_PERSIST, on_accept, server);
                 if (!server->listeners[i] || event_add(server->listeners[i], NULL) < 0)
                         return err_set(err, -ENOMEM, "front: cannot watch a listening socket");
         }

@@ -13,6 +13,7 @@ struct err;
 struct event;
 struct event_base;
 struct front;
+struct pool;
 
 TAILQ_HEAD(conn_list, conn);
 
@@ -20,6 +21,7 @@ struct server {
         const struct front *front;
         struct event_base *base;
         struct client *client;
+        struct pool *pool;
         struct event **listeners;
         struct event *pause; /* ends a pause of the listeners after running out of descriptors */
         struct reply_common common;
@@ -32,8 +34,8 @@ struct server {
         bool draining;
 };
 
-int server_init(struct server *server, struct event_base *base, const struct front *front,
-                struct client *client, struct err *err) MUST_USE;
+/* @server is zeroed but for front, base, client and pool. */
+int server_init(struct server *server, struct err *err) MUST_USE;
 void server_deinit(struct server *server);
 
 /* Stop listening, close what is idle; breaks the loop when the last connection is gone. */

@@ -34,7 +34,8 @@ struct link {
         TAILQ_HEAD(, waiting) queue;
         size_t n_queue;
         bool lost;
-        bool *freed; /* points into the frame of on_readable() while callbacks run */
+        bool receiving; /* callbacks run: link_free() leaves the memory to on_readable() */
+        bool freed;
         char buf[WIRE_FRAME_BYTES];
 };
 
@@ -110,24 +111,23 @@ static void on_later(evutil_socket_t fd, short what, void *arg)
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
         struct link *link = arg;
-        bool freed = false;
 
-        link->freed = &freed;
-        for (int i = 0; i < RECV_BURST && !freed && !link->lost; i++) {
+        link->receiving = true;
+        for (int i = 0; i < RECV_BURST && !link->freed && !link->lost; i++) {
                 int fds[FDIO_FDS_MAX];
                 size_t n, n_fds;
                 int r = fdio_recv(link->fd, link->buf, sizeof(link->buf), &n, fds, &n_fds);
 
                 if (r == FDIO_AGAIN)
                         break;
-                if (r != 0) {
+                if (r == 0)
+                        link->fns->on_message(link->arg, link->buf, n, fds, n_fds);
+                else
                         lose(link);
-                        break;
-                }
-                link->fns->on_message(link->arg, link->buf, n, fds, n_fds);
         }
-        if (!freed)
-                link->freed = NULL;
+        link->receiving = false;
+        if (link->freed)
+                free(link);
 }
 
 int link_new_take(struct event_base *base, int fd, const struct link_fns *fns, void *arg,
@@ -166,15 +166,15 @@ void link_free(struct link *link)
 
         if (!link)
                 return;
-        if (link->freed)
-                *link->freed = true;
         while ((waiting = TAILQ_FIRST(&link->queue)))
                 waiting_free(link, waiting);
         event_drop(link->readable);
         event_drop(link->writable);
         event_drop(link->later);
         close_fd(&link->fd);
-        free(link);
+        link->freed = true;
+        if (!link->receiving)
+                free(link);
 }
 
 int link_send_take(struct link *link, struct wire_message *message, bool vital)

@@ -1,9 +1,11 @@
 /*
  * Theory of operation: two queues under one lock, waiting and finished; an eventfd tells the loop of the second.
- * The threads take no signals: those belong to the loop.
+ * The threads take no signals: those belong to the loop.  Where no thread may be made (a system call filter) the loop
+ * does the work itself: slower for everybody, but done.
  */
 #include "api/pool.h"
 #include "util/err.h"
+#include "util/log.h"
 
 #include <event2/event.h>
 #include <pthread.h>
@@ -106,8 +108,11 @@ int pool_new(struct event_base *base, size_t n_threads, struct pool **ret_pool, 
         }
         if (r < 0) {
                 pool_free(pool);
-                return err_errno(err, r, "cannot start threads");
+                return err_errno(err, r, "cannot make the queue of large requests");
         }
+        r = start_threads(pool, n_threads);
+        if (r < 0)
+                log_warn("threads are not to be had, large requests will hold up others: %s", strerror(-r));
         *ret_pool = pool;
         return 0;
 }
@@ -134,7 +139,14 @@ void pool_free(struct pool *pool)
 
 void pool_add(struct pool *pool, struct work *work)
 {
+        if (pool->n_threads == 0)
+                work->run(work);
         pthread_mutex_lock(&pool->lock);
+        if (pool->n_threads == 0) {
+                finish(pool, work);
+                pthread_mutex_unlock(&pool->lock);
+                return;
+        }
         STAILQ_INSERT_TAIL(&pool->waiting, work, link);
         pthread_cond_signal(&pool->more);
         pthread_mutex_unlock(&pool->lock);

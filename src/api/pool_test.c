@@ -72,6 +72,23 @@ static void runs_on_threads_and_ends_on_the_loop(void **state)
         event_base_free(seen.base);
 }
 
+/* As under a filter that lets no thread be made. */
+static void works_without_threads(void **state)
+{
+        struct pool *pool;
+        struct err err;
+
+        seen.n_done = seen.sum = 0;
+        seen.base = event_base_new();
+        assert_int_equal(pool_new(seen.base, 0, &pool, &err), 0);
+        add(pool, 0, run); /* 0: its done() does not look where it ran */
+        assert_int_equal(seen.n_done, 0);
+        event_base_loop(seen.base, EVLOOP_ONCE);
+        assert_int_equal(seen.n_done, 1);
+        pool_free(pool);
+        event_base_free(seen.base);
+}
+
 static atomic_bool begun;
 
 static void run_slowly(struct work *work)
@@ -106,6 +123,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(runs_on_threads_and_ends_on_the_loop),
+                cmocka_unit_test(works_without_threads),
                 cmocka_unit_test(ends_all_when_freed),
         };
 

@@ -21,7 +21,7 @@ struct bytes {
         size_t cap;
 };
 
-#define VIEW(literal) ((struct view){ (literal), sizeof(literal) - 1 })
+#define VIEW(literal)     ((struct view){ (literal), sizeof(literal) - 1 })
 #define BYTES_INIT(limit) ((struct bytes){ .cap = (limit) })
 
 static inline struct view view_of(const char *text)

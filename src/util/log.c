@@ -73,8 +73,8 @@ void log_write(enum log_level level, const char *format, ...)
         va_end(ap);
         gmtime_r(&seconds, &tm);
         strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
-        n = (size_t)snprintf(line, sizeof(line), "%s.%03uZ %-5s %s: ", when, (unsigned)(now % 1000), names[level],
-                             state.module);
+        n = (size_t)snprintf(line, sizeof(line), "%s.%03uZ %-5s %s: ", when, (unsigned)(now % 1000),
+                             names[level], state.module);
         n += escape(line + n, sizeof(line) - n - 1, text);
         line[n++] = '\n';
         if (write(STDERR_FILENO, line, n) < 0)

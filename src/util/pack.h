@@ -59,7 +59,8 @@ bool pack_name_ok(const char *name, size_t len);
 int pack_open(uint32_t count) MUST_USE;
 
 /* Append one entry to the memfd of pack_open().  0 or -errno. */
-int pack_add(int fd, const char *name, size_t name_len, const void *content, size_t size, uint32_t flags) MUST_USE;
+int pack_add(int fd, const char *name, size_t name_len, const void *content, size_t size,
+             uint32_t flags) MUST_USE;
 
 /* Set the count of entries and forbid every later change (F_SEAL_WRITE|GROW|SHRINK|SEAL). 0 or -errno. */
 int pack_seal(int fd, uint32_t count) MUST_USE;

@@ -36,7 +36,7 @@ show_sample() {
         printf 'first answer after %d.%d s' $(((ms - DOWNLOAD_MS) / 1000)) $(((ms - DOWNLOAD_MS) % 1000 / 100))
         ((DOWNLOAD_MS == 0)) || printf ', and %d.%d s of downloads' $((DOWNLOAD_MS / 1000)) $((DOWNLOAD_MS % 1000 / 100))
         printf '\n\nnext, from another terminal:\n'
-        printf '  %-58s %s\n' "curl -s $url/api/v2/runtimes" 'what is offered' \
+        printf '  %-64s %s\n' "curl -s $url/api/v2/runtimes" 'what is offered' \
                 "build/release/coderunr run --url $url FILE" 'run a file of yours' \
                 'build/release/coderunr doctor' 'what this host lacks'
         echo 'Ctrl-C ends the engine.'

@@ -103,8 +103,7 @@ int pool_new(struct event_base *base, size_t n_threads, struct pool **ret_pool, 
         r = pool->wake < 0 ? -errno : 0;
         if (r == 0) {
                 pool->event = event_new(base, pool->wake, EV_READ | EV_PERSIST, on_finished, pool);
-                r = pool->event && event_add(pool->event, NULL) == 0 ? start_threads(pool, n_threads)
-                                                                     : -ENOMEM;
+                r = pool->event && event_add(pool->event, NULL) == 0 ? 0 : -ENOMEM;
         }
         if (r < 0) {
                 pool_free(pool);

@@ -49,8 +49,9 @@ enum {
         REQUESTS_PER_TURN = 16, /* then others get their turn */
 };
 
-#define LINGER_NS (2 * NSEC_PER_SEC)
-#define CONTINUE  "HTTP/1.1 100 Continue\r\n\r\n"
+#define ANSWER_BYTES_MAX (256 * MIB)
+#define LINGER_NS        (2 * NSEC_PER_SEC)
+#define CONTINUE         "HTTP/1.1 100 Continue\r\n\r\n"
 
 enum conn_state { CONN_HEAD, CONN_BODY, CONN_BUSY, CONN_LINGER };
 
@@ -64,6 +65,8 @@ struct conn {
         bool eof;     /* the client sends nothing more, and we have read it all */
         bool left;    /* a FIN was seen while BUSY */
         bool closing; /* close once everything is sent */
+        bool streaming; /* BUSY, and its head is sent */
+        bool chunked;
         bool running;
         bool dead;
         short watched; /* events asked of libevent */
@@ -74,6 +77,7 @@ struct conn {
         uint64_t send_deadline; /* 0: nothing to send */
         struct evbuffer *in;
         struct evbuffer *out;
+        size_t counted; /* its share of server->answer_bytes */
         struct http1_scan scan;
         struct exchange *exchange;
 };
@@ -85,17 +89,21 @@ static const struct config *config_of(const struct conn *conn)
         return conn->server->front->config;
 }
 
-static void set_idle(struct conn *conn, bool idle)
+static void set_idle(struct conn *conn)
 {
         struct server *server = conn->server;
+        bool idle = conn->state == CONN_HEAD && !conn->closing && evbuffer_get_length(conn->in) == 0 &&
+                    evbuffer_get_length(conn->out) == 0;
 
         if (conn->idle == idle)
                 return;
         TAILQ_REMOVE(conn->idle ? &server->idle : &server->active, conn, link);
-        if (idle)
+        if (idle) {
                 TAILQ_INSERT_TAIL(&server->idle, conn, link);
-        else
+                conn->deadline = clock_now_ns() + config_of(conn)->idle_timeout;
+        } else {
                 TAILQ_INSERT_TAIL(&server->active, conn, link);
+        }
         conn->idle = idle;
 }
 
@@ -103,6 +111,7 @@ static void conn_free(struct conn *conn)
 {
         struct server *server = conn->server;
 
+        server->answer_bytes -= conn->counted;
         exchange_free(conn->exchange);
         event_del(&conn->event);
         event_del(&conn->timer);
@@ -161,35 +170,103 @@ static void peer_finished(struct conn *conn)
         if (conn->left || !conn->exchange)
                 return;
         conn->left = true;
-        if (conn->exchange->http.request.minor > 0)
+        if (conn->exchange->http.request.minor > 0 && !conn->streaming)
                 send_continue(conn);
 }
 
-void conn_reply(struct conn *conn, struct reply *reply)
+static struct reply_how how_of(struct conn *conn)
 {
-        struct exchange *exchange = TAKE_PTR(conn->exchange);
-        const struct http1_request *request = exchange ? &exchange->http.request : NULL;
-        uint64_t now = clock_now_ns();
-        struct reply_how how = {
+        const struct http1_request *request = conn->exchange ? &conn->exchange->http.request : NULL;
+
+        if (!request || conn->exchange->http.status != 0 || !request->keep_alive || conn->server->draining)
+                conn->closing = true;
+        return (struct reply_how){
                 .with_body = !request || !view_eq(request->method, VIEW("HEAD")),
+                .close = conn->closing,
                 .minor = request ? request->minor : 1,
         };
+}
 
-        if (!request || exchange->http.status != 0 || !request->keep_alive || conn->server->draining)
-                conn->closing = true;
-        how.close = conn->closing;
-        if (reply_format(reply, &conn->server->common, how, conn->out) < 0)
-                conn->dead = true;
-        reply_deinit(reply);
-        exchange_free(exchange);
+/* The whole answer is in `out`: the exchange is over. */
+static void answered(struct conn *conn)
+{
+        uint64_t now = clock_now_ns();
+
+        exchange_free(TAKE_PTR(conn->exchange));
         conn->scan = (struct http1_scan){ 0 };
         conn->left = false;
         conn->fresh = false;
+        conn->streaming = false;
         conn->state = CONN_HEAD;
         conn->deadline = now + config_of(conn)->idle_timeout;
         conn->send_deadline = now + config_of(conn)->write_timeout;
         if (!conn->running)
                 conn_run(conn);
+}
+
+void conn_reply(struct conn *conn, struct reply *reply)
+{
+        if (reply_format(reply, &conn->server->common, how_of(conn), conn->out) < 0)
+                conn->dead = true;
+        reply_deinit(reply);
+        answered(conn);
+}
+
+/* A client of HTTP/1.0 knows no chunks: for it the end of the connection is the end of the stream. */
+void conn_stream_begin(struct conn *conn, const char *type)
+{
+        struct reply_how how;
+
+        conn->chunked = conn->exchange->http.request.minor > 0;
+        conn->closing = conn->closing || !conn->chunked;
+        how = how_of(conn);
+        if (reply_format_stream(type, &conn->server->common, how, conn->out) < 0)
+                conn->dead = true;
+        conn->streaming = true;
+}
+
+void conn_stream_add(struct conn *conn, struct view bytes)
+{
+        bool is_head = view_eq(conn->exchange->http.request.method, VIEW("HEAD"));
+        int r = 0;
+
+        if (bytes.n == 0 || is_head)
+                return;
+        if (conn->chunked)
+                r = evbuffer_add_printf(conn->out, "%zx\r\n", bytes.n);
+        r = r < 0 ? r : evbuffer_add(conn->out, bytes.p, bytes.n);
+        if (r >= 0 && conn->chunked)
+                r = evbuffer_add(conn->out, "\r\n", 2);
+        conn->dead = conn->dead || r < 0;
+        if (conn->send_deadline == 0)
+                conn->send_deadline = clock_now_ns() + config_of(conn)->write_timeout;
+        conn_stream_wake(conn);
+}
+
+void conn_stream_wake(struct conn *conn)
+{
+        event_active(&conn->event, EV_TIMEOUT, 0);
+}
+
+void conn_stream_end(struct conn *conn)
+{
+        bool is_head = view_eq(conn->exchange->http.request.method, VIEW("HEAD"));
+
+        if (conn->chunked && !is_head && evbuffer_add(conn->out, "0\r\n\r\n", 5) < 0)
+                conn->dead = true;
+        answered(conn);
+}
+
+/* Tell the door of a stream that its client has taken most of what there was. */
+static void offer_room(struct conn *conn)
+{
+        exchange_room_fn on_room = conn->exchange ? conn->exchange->on_room : NULL;
+
+        if (!conn->streaming || !on_room || conn->dead || evbuffer_get_length(conn->out) > OUT_HIGH)
+                return;
+        conn->exchange->on_room = NULL;
+        on_room(conn->exchange);
+        conn_flush(conn);
 }
 
 /* Answer what is wrong with the bytes themselves, and close. */
@@ -245,12 +322,10 @@ static bool step_head(struct conn *conn)
                 return false;
         if (n == 0) {
                 conn->closing = conn->eof;
-                set_idle(conn, true);
                 return false;
         }
         if (!conn->fresh && conn->scan.at == 0)
                 conn->deadline = clock_now_ns() + config_of(conn)->header_timeout;
-        set_idle(conn, false);
         n = MIN(n, (size_t)HTTP1_HEAD_MAX + 1);
         p = (const char *)evbuffer_pullup(conn->in, (ssize_t)n);
         r = p ? http1_scan(&conn->scan, p, n, &reason) : -ENOMEM;
@@ -294,7 +369,6 @@ static void linger(struct conn *conn)
 {
         shutdown(conn->fd, SHUT_WR);
         evbuffer_drain(conn->in, evbuffer_get_length(conn->in));
-        set_idle(conn, false);
         conn->state = CONN_LINGER;
         conn->deadline = clock_now_ns() + LINGER_NS;
 }
@@ -353,7 +427,33 @@ static bool conn_advance(struct conn *conn)
         if (!conn->dead && conn->eof && conn->state == CONN_BUSY)
                 peer_finished(conn);
         conn_flush(conn);
+        offer_room(conn);
         return more;
+}
+
+/*
+ * Answers that nobody takes cost memory: past what all of them may have, whoever has been slowest to take theirs is closed.
+ * The one at hand is spared, however large its answer is.
+ */
+static void count_answers(struct conn *conn)
+{
+        struct server *server = conn->server;
+        size_t n = evbuffer_get_length(conn->out);
+
+        server->answer_bytes += n - conn->counted;
+        conn->counted = n;
+        while (server->answer_bytes > ANSWER_BYTES_MAX) {
+                struct conn *slowest = NULL, *other;
+
+                TAILQ_FOREACH(other, &server->active, link)
+                if (other != conn && other->counted > 0 &&
+                    (!slowest || other->send_deadline < slowest->send_deadline))
+                        slowest = other;
+                if (!slowest)
+                        break;
+                log_debug("closed a connection that holds %zu bytes of its answer", slowest->counted);
+                conn_free(slowest);
+        }
 }
 
 static void conn_run(struct conn *conn)
@@ -371,6 +471,8 @@ static void conn_run(struct conn *conn)
                 conn_free(conn);
                 return;
         }
+        set_idle(conn);
+        count_answers(conn);
         watch(conn);
         arm(conn);
         if (more)
@@ -461,4 +563,15 @@ void conn_drain(struct conn *conn)
                 conn_fill(conn);
         conn->closing = conn->closing || evbuffer_get_length(conn->in) == 0;
         conn_run(conn);
+}
+
+void conn_cut_streams(struct server *server)
+{
+        struct conn *conn = TAILQ_FIRST(&server->active), *next;
+
+        for (; conn; conn = next) {
+                next = TAILQ_NEXT(conn, link);
+                if (conn->streaming)
+                        conn_close(conn);
+        }
 }

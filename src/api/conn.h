@@ -4,6 +4,8 @@
 
 #include "util/base.h"
 
+#include "util/bytes.h"
+
 struct conn;
 struct reply;
 struct server;
@@ -17,5 +19,14 @@ void conn_close(struct conn *conn);
 /* Answer the request at hand, which ends its exchange; the body of @reply is taken over. */
 void conn_reply(struct conn *conn, struct reply *reply);
 
-/* The server drains: close unless a request is waiting to be read. */
+/* An answer in pieces; see exchange_stream(). */
+void conn_stream_begin(struct conn *conn, const char *type);
+void conn_stream_add(struct conn *conn, struct view bytes);
+void conn_stream_end(struct conn *conn);
+
+/* Look for room from the loop. */
+void conn_stream_wake(struct conn *conn);
+
+/* The server drains: close unless a request is waiting to be read; cut the streams, which their clients take up again. */
 void conn_drain(struct conn *conn);
+void conn_cut_streams(struct server *server);

@@ -27,6 +27,8 @@ void exchange_free(struct exchange *exchange)
 {
         if (!exchange)
                 return;
+        if (exchange->on_end)
+                exchange->on_end(exchange);
         if (exchange->submitted)
                 client_cancel(exchange->server->client, exchange->ticket);
         if (exchange->work)
@@ -68,6 +70,27 @@ void exchange_fail(struct exchange *exchange, int status, const char *message)
 
         reply_message(&reply, status, message);
         exchange_reply(exchange, &reply);
+}
+
+void exchange_stream(struct exchange *exchange, const char *type)
+{
+        conn_stream_begin(exchange->conn, type);
+}
+
+void exchange_stream_add(struct exchange *exchange, struct view bytes)
+{
+        conn_stream_add(exchange->conn, bytes);
+}
+
+void exchange_stream_want(struct exchange *exchange, exchange_room_fn on_room)
+{
+        exchange->on_room = on_room;
+        conn_stream_wake(exchange->conn);
+}
+
+void exchange_stream_end(struct exchange *exchange)
+{
+        conn_stream_end(exchange->conn);
 }
 
 void exchange_work(struct exchange *exchange, struct work *work)

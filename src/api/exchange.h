@@ -13,6 +13,7 @@
 
 #include "api/http1.h"
 #include "api/reply.h"
+#include "api/route.h"
 
 struct conn;
 struct err;
@@ -23,17 +24,21 @@ struct result;
 struct server;
 struct work;
 
+typedef void (*exchange_room_fn)(struct exchange *exchange);
 typedef void (*exchange_result_fn)(struct exchange *exchange, const struct result *result);
 
 struct exchange {
         struct http1 http;
         const struct front *front; /* configuration and catalog */
         void *state;               /* the door's own, freed with free(3) */
+        void (*on_end)(struct exchange *exchange); /* before that, however it ended; NULL: nothing to do */
+        struct view params[ROUTE_PARAMS_MAX];   /* of the path, where its route has {names}; not decoded */
 
         /* Below is the business of conn.c and exchange.c. */
         struct conn *conn;
         struct server *server;
         exchange_result_fn on_result;
+        exchange_room_fn on_room;
         uint64_t ticket;
         bool submitted;
         struct work *work;
@@ -64,6 +69,16 @@ void exchange_reply(struct exchange *exchange, struct reply *reply);
 
 /* Answer {"message": @message}. */
 void exchange_fail(struct exchange *exchange, int status, const char *message);
+
+/*
+ * Answer 200 in pieces: begin once, add, end, which ends the exchange.  @on_room is called once, from the loop, when the
+ * client has taken most of what was added; add no more than a few hundred KiB between two of its calls.  A client
+ * that goes away, or takes nothing for the write timeout, ends the exchange without a word.
+ */
+void exchange_stream(struct exchange *exchange, const char *type);
+void exchange_stream_add(struct exchange *exchange, struct view bytes);
+void exchange_stream_want(struct exchange *exchange, exchange_room_fn on_room);
+void exchange_stream_end(struct exchange *exchange);
 
 /*
  * Hand a job to the runner; @on_result is called from the loop, later, unless the client goes away before.

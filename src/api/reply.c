@@ -17,15 +17,24 @@ static const struct {
         const char *phrase;
 } phrases[] = {
         { 200, "OK" },
+        { 201, "Created" },
+        { 202, "Accepted" },
+        { 204, "No Content" },
         { 400, "Bad Request" },
+        { 401, "Unauthorized" },
+        { 403, "Forbidden" },
         { 404, "Not Found" },
         { 405, "Method Not Allowed" },
         { 408, "Request Timeout" },
+        { 409, "Conflict" },
+        { 410, "Gone" },
         { 411, "Length Required" },
         { 413, "Content Too Large" },
         { 414, "URI Too Long" },
         { 415, "Unsupported Media Type" },
         { 417, "Expectation Failed" },
+        { 422, "Unprocessable Content" },
+        { 429, "Too Many Requests" },
         { 431, "Request Header Fields Too Large" },
         { 500, "Internal Server Error" },
         { 501, "Not Implemented" },
@@ -98,6 +107,30 @@ static const char *date(void)
         return text;
 }
 
+static int format_tail(const struct reply_common *common, struct reply_how how, struct evbuffer *out)
+{
+        int r = 0;
+
+        if (how.close || how.minor == 0)
+                r = evbuffer_add_printf(out, "Connection: %s\r\n", how.close ? "close" : "keep-alive");
+        if (r >= 0)
+                r = evbuffer_add(out, common->headers.p, common->headers.n);
+        if (r >= 0)
+                r = evbuffer_add(out, "\r\n", 2);
+        return r < 0 ? -ENOMEM : 0;
+}
+
+int reply_format_stream(const char *type, const struct reply_common *common, struct reply_how how,
+                        struct evbuffer *out)
+{
+        int r = evbuffer_add_printf(out,
+                                    "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: %s\r\n"
+                                    "Cache-Control: no-store\r\n%s",
+                                    date(), type, how.minor > 0 ? "Transfer-Encoding: chunked\r\n" : "");
+
+        return r < 0 ? -ENOMEM : format_tail(common, how, out);
+}
+
 static int format_head(const struct reply *reply, const struct reply_common *common, struct reply_how how,
                        struct evbuffer *out)
 {
@@ -110,13 +143,9 @@ static int format_head(const struct reply *reply, const struct reply_common *com
                 r = evbuffer_add_printf(out, "Retry-After: %u\r\n", reply->retry_after);
         if (r >= 0 && reply->allow)
                 r = evbuffer_add_printf(out, "Allow: %s\r\n", reply->allow);
-        if (r >= 0 && (how.close || how.minor == 0))
-                r = evbuffer_add_printf(out, "Connection: %s\r\n", how.close ? "close" : "keep-alive");
-        if (r >= 0)
-                r = evbuffer_add(out, common->headers.p, common->headers.n);
-        if (r >= 0)
-                r = evbuffer_add(out, "\r\n", 2);
-        return r < 0 ? -ENOMEM : 0;
+        if (r >= 0 && reply->location)
+                r = evbuffer_add_printf(out, "Location: %s\r\n", reply->location);
+        return r < 0 ? -ENOMEM : format_tail(common, how, out);
 }
 
 static void free_referenced(const void *p, size_t n, void *arg)

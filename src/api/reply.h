@@ -10,6 +10,8 @@ struct evbuffer;
 
 #define REPLY_JSON "application/json; charset=utf-8"
 #define REPLY_TEXT "text/plain; charset=utf-8"
+#define REPLY_NDJSON "application/x-ndjson"
+#define REPLY_EVENTS "text/event-stream"
 
 struct reply {
         int status;
@@ -17,6 +19,7 @@ struct reply {
         struct bytes body;    /* owned */
         unsigned retry_after; /* seconds; 0: no such header */
         const char *allow;    /* methods; NULL: no such header; borrowed */
+        const char *location; /* NULL: no such header; borrowed */
 };
 
 /* The headers that every answer carries, made once from the configuration. */
@@ -40,3 +43,7 @@ struct reply_how {
 /* Put the whole answer into @out and take the body out of @reply.  0 or -ENOMEM. */
 int reply_format(struct reply *reply, const struct reply_common *common, struct reply_how how,
                  struct evbuffer *out) MUST_USE;
+
+/* The head of an answer whose end is not known yet: chunked for HTTP/1.1.  0 or -ENOMEM. */
+int reply_format_stream(const char *type, const struct reply_common *common, struct reply_how how,
+                        struct evbuffer *out) MUST_USE;

@@ -25,15 +25,41 @@ static void allow_add(char allow[ROUTE_ALLOW_MAX], const char *method)
                 snprintf(allow + n, ROUTE_ALLOW_MAX - n, "%s%s", n > 0 ? "," : "", words);
 }
 
+/* Does @path have this form?  {name} stands for one part that is not empty. */
+static bool matches(const char *pattern, struct view path, struct view params[ROUTE_PARAMS_MAX])
+{
+        const char *at = path.p, *end = at + path.n;
+        size_t n = 0;
+
+        for (; *pattern; pattern++) {
+                const char *from = at;
+
+                if (*pattern != '{') {
+                        if (at == end || *at++ != *pattern)
+                                return false;
+                        continue;
+                }
+                while (at < end && *at != '/')
+                        at++;
+                if (at == from)
+                        return false;
+                must(n < ROUTE_PARAMS_MAX);
+                params[n++] = (struct view){ from, (size_t)(at - from) };
+                pattern = strchr(pattern, '}');
+        }
+        return at == end;
+}
+
 int route_find(struct view method, struct view path, char allow[ROUTE_ALLOW_MAX],
                const struct route **ret_route)
 {
         struct view wanted = view_eq_text(method, "HEAD") ? VIEW("GET") : method;
+        struct view params[ROUTE_PARAMS_MAX];
         bool known = false;
 
         allow[0] = '\0';
         for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-                if (!view_eq_text(path, routes[i].path))
+                if (!matches(routes[i].path, path, params))
                         continue;
                 known = true;
                 allow_add(allow, routes[i].method);
@@ -79,6 +105,7 @@ void route_dispatch(struct exchange *exchange)
 
         switch (route_find(request->method, request->path, allow, &route)) {
         case 0:
+                (void)matches(route->path, request->path, exchange->params);
                 route->handle(exchange);
                 return;
         case ROUTE_OPTIONS:

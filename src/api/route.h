@@ -20,10 +20,10 @@ enum {
         ROUTE_NEVER,       /* TRACE and CONNECT, which no path has */
 };
 
-enum { ROUTE_ALLOW_MAX = 128 };
+enum { ROUTE_ALLOW_MAX = 128, ROUTE_PARAMS_MAX = 2 };
 
 /*
- * Find the route.  @allow gets the methods of the path ("GET,HEAD"), or of all paths where none matches.
+ * Find the route: the first row of the method whose path fits, where "{name}" fits one part of a path.  @allow gets the methods of the path ("GET,HEAD"), or of all paths where none matches.
  * Returns 0 and *ret_route, or one of the above.
  */
 int route_find(struct view method, struct view path, char allow[ROUTE_ALLOW_MAX],

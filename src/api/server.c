@@ -164,6 +164,7 @@ void server_drain(struct server *server)
         /* Each one looked at goes to the end of the list, to the other list, or away. */
         while (n-- > 0 && !TAILQ_EMPTY(&server->idle))
                 conn_drain(TAILQ_FIRST(&server->idle));
+        conn_cut_streams(server);
         if (server->n_conns == 0)
                 event_base_loopbreak(server->base);
 }

@@ -4,8 +4,8 @@
  * Desk: where a door hands in durable jobs and asks about them.  It is the front's end of the connection to the ledger;
  * runs on the caller's loop, never blocks.
  *
- * Every request is answered through its callback, later, from the loop, exactly once (desk_watch() and desk_ended(): several
- * times, the last with `last`), unless it is forgotten first with desk_forget().  When the ledger dies, requests wait for a new one and
+ * Every request is answered through its callback, later, from the loop, exactly once, unless it is
+ * forgotten first with desk_forget().  When the ledger dies, requests wait for a new one and
  * are asked again: handing in is told apart by the ids, so nothing is accepted twice.  Without a ledger for five
  * seconds, and when the store cannot write, the answer is DESK_UNAVAILABLE: nothing was accepted that will be run
  * (or the answer is unknown: the same order may be handed in again).
@@ -44,10 +44,10 @@ struct desk_entry {
 struct desk_answer {
         enum desk_status status;
         const char *text; /* a sentence, "" when DESK_OK */
-        bool last;        /* no further answer will come */
+        bool last;        /* watch, ended: nothing will come after this */
         const struct desk_entry *entries;
         size_t n_entries;
-        uint64_t number;          /* set_put, set_get: cases in the set; watch: of the newest outcome told */
+        uint64_t number;          /* set_put, set_get: cases in the set; watch, ended: the next @after */
         char set[ORDER_SET_TEXT]; /* set_put: its name */
 };
 
@@ -104,14 +104,18 @@ int desk_list(struct desk *desk, const struct desk_filter *filter, desk_fn fn, v
 int desk_cancel(struct desk *desk, const char *owner, const char *id, desk_fn fn, void *arg,
                 uint64_t *ret_ticket, struct err *err) MUST_USE;
 
-/* The outcomes of a job after number @after, as they come; the last answer comes when the job has ended. */
-int desk_watch(struct desk *desk, const char *owner, const char *id, uint64_t after, desk_fn fn, void *arg,
-               uint64_t *ret_ticket, struct err *err) MUST_USE;
-
-/* Jobs that ended after ended_number @after, with their outcomes, in the order of their ends.  Of one batch: the last
- * answer comes when all of it have ended; with @batch "" it never ends. */
-int desk_ended(struct desk *desk, const char *owner, const char *batch, uint64_t after, unsigned want,
+/*
+ * Streams are pulled: each call is answered once, with some of what comes after @after (about a MiB at most), or when
+ * @wait_ms is over with nothing.  answer.number is the @after of the next call; `last` says that there is no more.
+ *
+ * desk_watch(): outcomes of one job, in the order in which they were written.
+ * desk_ended(): jobs with their outcomes, in the order of their ends, counted by ended_number; of one batch, or with
+ * @batch "" of all, which has no last.
+ */
+int desk_watch(struct desk *desk, const char *owner, const char *id, uint64_t after, uint64_t wait_ms,
                desk_fn fn, void *arg, uint64_t *ret_ticket, struct err *err) MUST_USE;
+int desk_ended(struct desk *desk, const char *owner, const char *batch, uint64_t after, uint64_t wait_ms,
+               unsigned want, desk_fn fn, void *arg, uint64_t *ret_ticket, struct err *err) MUST_USE;
 
 /*
  * For doors to outside runners.  Lease the next job of @lane, waiting up to @wait_ms for one; the lease ends after

@@ -60,11 +60,11 @@ struct conn {
         struct server *server;
         int fd;
         enum conn_state state;
-        bool idle;    /* in server->idle: HEAD, and not a byte of it */
-        bool fresh;   /* no request so far: its head is due since accept */
-        bool eof;     /* the client sends nothing more, and we have read it all */
-        bool left;    /* a FIN was seen while BUSY */
-        bool closing; /* close once everything is sent */
+        bool idle;      /* in server->idle: HEAD, and not a byte of it */
+        bool fresh;     /* no request so far: its head is due since accept */
+        bool eof;       /* the client sends nothing more, and we have read it all */
+        bool left;      /* a FIN was seen while BUSY */
+        bool closing;   /* close once everything is sent */
         bool streaming; /* BUSY, and its head is sent */
         bool chunked;
         bool running;
@@ -89,22 +89,29 @@ static const struct config *config_of(const struct conn *conn)
         return conn->server->front->config;
 }
 
-static void set_idle(struct conn *conn)
+/* Move to the end of the other list. */
+static void change_list(struct conn *conn)
 {
         struct server *server = conn->server;
+
+        TAILQ_REMOVE(conn->idle ? &server->idle : &server->active, conn, link);
+        conn->idle = !conn->idle;
+        if (conn->idle)
+                TAILQ_INSERT_TAIL(&server->idle, conn, link);
+        else
+                TAILQ_INSERT_TAIL(&server->active, conn, link);
+}
+
+static void settle_idle(struct conn *conn)
+{
         bool idle = conn->state == CONN_HEAD && !conn->closing && evbuffer_get_length(conn->in) == 0 &&
                     evbuffer_get_length(conn->out) == 0;
 
         if (conn->idle == idle)
                 return;
-        TAILQ_REMOVE(conn->idle ? &server->idle : &server->active, conn, link);
-        if (idle) {
-                TAILQ_INSERT_TAIL(&server->idle, conn, link);
+        change_list(conn);
+        if (idle)
                 conn->deadline = clock_now_ns() + config_of(conn)->idle_timeout;
-        } else {
-                TAILQ_INSERT_TAIL(&server->active, conn, link);
-        }
-        conn->idle = idle;
 }
 
 static void conn_free(struct conn *conn)
@@ -193,6 +200,8 @@ static void answered(struct conn *conn)
         uint64_t now = clock_now_ns();
 
         exchange_free(TAKE_PTR(conn->exchange));
+        if (conn->idle)
+                change_list(conn); /* its idle time begins anew */
         conn->scan = (struct http1_scan){ 0 };
         conn->left = false;
         conn->fresh = false;
@@ -431,26 +440,33 @@ static bool conn_advance(struct conn *conn)
         return more;
 }
 
+static struct conn *slowest_but(struct conn *spared)
+{
+        struct conn *slowest = NULL, *conn;
+
+        TAILQ_FOREACH(conn, &spared->server->active, link)
+        {
+                if (conn == spared || conn->counted == 0)
+                        continue;
+                if (!slowest || conn->send_deadline < slowest->send_deadline)
+                        slowest = conn;
+        }
+        return slowest;
+}
+
 /*
- * Answers that nobody takes cost memory: past what all of them may have, whoever has been slowest to take theirs is closed.
- * The one at hand is spared, however large its answer is.
+ * Answers that nobody takes cost memory: past what all of them may have, whoever has been slowest to take theirs is
+ * closed.  The one at hand is spared, however large its answer is.
  */
 static void count_answers(struct conn *conn)
 {
         struct server *server = conn->server;
         size_t n = evbuffer_get_length(conn->out);
+        struct conn *slowest;
 
         server->answer_bytes += n - conn->counted;
         conn->counted = n;
-        while (server->answer_bytes > ANSWER_BYTES_MAX) {
-                struct conn *slowest = NULL, *other;
-
-                TAILQ_FOREACH(other, &server->active, link)
-                if (other != conn && other->counted > 0 &&
-                    (!slowest || other->send_deadline < slowest->send_deadline))
-                        slowest = other;
-                if (!slowest)
-                        break;
+        while (server->answer_bytes > ANSWER_BYTES_MAX && (slowest = slowest_but(conn))) {
                 log_debug("closed a connection that holds %zu bytes of its answer", slowest->counted);
                 conn_free(slowest);
         }
@@ -471,7 +487,7 @@ static void conn_run(struct conn *conn)
                 conn_free(conn);
                 return;
         }
-        set_idle(conn);
+        settle_idle(conn);
         count_answers(conn);
         watch(conn);
         arm(conn);

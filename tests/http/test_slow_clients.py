@@ -179,3 +179,39 @@ def test_requests_in_flight_are_finished_at_the_end(start_engine, need):
         assert raw.reply() is None
         assert idle.reply() is None
         assert engine.process.wait(10) == 0
+
+
+def test_answers_nobody_takes_do_not_pile_up(start_engine, need):
+    """Past 256 MiB of waiting answers the slowest reader is closed; others get theirs."""
+    need("python")
+    engine = start_engine()
+    code = "import os\nfor fd in 1, 2:\n  for i in range(16): os.write(fd, bytes(65536))"  # 24 MiB once escaped
+    readers = []
+    for i in range(14):
+        readers.append(Raw(engine, receive_buffer=4096 if i < 13 else None))
+        readers[-1].send(python_job(code))
+        while b"HTTP/1.1 200" not in readers[-1].buffer:
+            assert readers[-1].more()
+    assert len(readers[-1].reply().json()["run"]["output"]) == 2 << 20
+    with pytest.raises((AssertionError, ConnectionResetError)):
+        readers[0].reply()
+    for raw in readers:
+        raw.socket.close()
+
+
+def test_bodies_that_never_end_do_not_pile_up(start_engine):
+    """Eight bodies of the largest size may be on their way; the ninth client is told to come back."""
+    engine = start_engine(request_body_limit=1 << 20)
+    data = post(b" " * (1 << 20))[:-1]
+    slow = [Raw(engine) for _ in range(8)]
+    for raw in slow:
+        raw.send(data)
+    time.sleep(0.3)
+    with Raw(engine) as raw:
+        raw.send(data)
+        assert (reply := raw.reply()).status == 503
+        assert reply.headers["retry-after"] == "1"
+    slow[0].send(b" ")
+    assert slow[0].reply().status == 400
+    for raw in slow:
+        raw.socket.close()

@@ -229,7 +229,7 @@ static int result_read(const struct wire_result *wire, const int *fds, struct re
         return r;
 }
 
-static void result_arrived(struct client *client, const struct wire_result *wire, const int *fds)
+static void result_arrived(struct client *client, const struct wire_result *wire, int *fds)
 {
         struct open_job *job = find(client, wire->ticket);
         struct result result;
@@ -239,6 +239,8 @@ static void result_arrived(struct client *client, const struct wire_result *wire
                 return; /* cancelled while its answer was on the way */
         result_init(&result);
         r = result_read(wire, fds, &result);
+        if (r == 0 && wire->packed)
+                result.pack = TAKE_FD(fds[wire->inlined ? 0 : 1]);
         if (r < 0)
                 finish_with(client, job, VERDICT_ENGINE, "the runner's answer cannot be read");
         else
@@ -345,6 +347,13 @@ static int files_pack(const struct job *job)
         return r < 0 ? r : TAKE_FD(fd);
 }
 
+static int pack_again(const struct job *job)
+{
+        int fd = fcntl(job->pack, F_DUPFD_CLOEXEC, 0);
+
+        return fd < 0 ? -errno : fd;
+}
+
 static int words_build(const struct job *job, struct wire_job *wire, struct bytes *words)
 {
         const char *name = job->files[job->main_file].name;
@@ -367,7 +376,7 @@ static int words_build(const struct job *job, struct wire_job *wire, struct byte
 static int fds_build(const struct job *job, struct wire_job *wire, struct wire_message *message,
                      struct err *err)
 {
-        int fd = files_pack(job);
+        int fd = job->part == JOB_RUN ? pack_again(job) : files_pack(job);
 
         if (fd < 0)
                 return err_errno(err, fd, "cannot pack the job's files");
@@ -394,6 +403,7 @@ static int message_build(const struct job *job, uint64_t ticket, struct wire_mes
 
         frame.job.ticket = ticket;
         frame.job.runtime = job->runtime->index;
+        frame.job.part = (uint32_t)job->part;
         memcpy(frame.job.limits, job->limits, sizeof(frame.job.limits));
         if (job->main_file >= job->n_files)
                 return err_set(err, -EINVAL, "the job has no main file");

@@ -17,7 +17,7 @@ _Static_assert((int)JOB_NAME_MAX <= (int)PACK_NAME_MAX, "every name of a job fit
 
 void job_init(struct job *job, const struct runtime *runtime)
 {
-        *job = (struct job){ .runtime = runtime };
+        *job = (struct job){ .runtime = runtime, .pack = -1 };
         memcpy(job->limits, runtime->limits, sizeof(job->limits));
 }
 

@@ -28,7 +28,17 @@ struct job_file {
         bool nameless; /* the client gave no name */
 };
 
+/* Which stages to run. */
+enum job_part {
+        JOB_WHOLE,
+        JOB_COMPILE, /* the compile stage only; the result carries what it made */
+        JOB_RUN,     /* the run stage only, on `pack` */
+        JOB_PART_COUNT,
+};
+
 struct job {
+        enum job_part part;
+        int pack; /* JOB_RUN: a sealed pack (util/pack.h) in place of the files' contents; borrowed */
         const struct runtime *runtime; /* borrowed from the catalog */
         struct job_file *files;
         size_t n_files;

@@ -58,7 +58,7 @@ void output_each(const struct output *output, enum stream stream, void (*each)(v
 
 void result_init(struct result *result)
 {
-        *result = (struct result){ 0 };
+        *result = (struct result){ .pack = -1 };
         for (int i = 0; i < STAGE_COUNT; i++) {
                 result->stages[i].exit_code = -1;
                 result->stages[i].output.bytes = BYTES_INIT(OUTPUT_BYTES_MAX);
@@ -68,6 +68,7 @@ void result_init(struct result *result)
 
 void result_deinit(struct result *result)
 {
+        close_fd(&result->pack);
         for (int i = 0; i < STAGE_COUNT; i++) {
                 bytes_deinit(&result->stages[i].output.bytes);
                 bytes_deinit(&result->stages[i].output.marks);

@@ -38,6 +38,7 @@ struct stage_result {
 
 struct result {
         struct stage_result stages[STAGE_COUNT];
+        int pack; /* JOB_COMPILE that ended ok: a sealed pack of what was made, else -1; duplicate it to keep it */
 };
 
 /* Append bytes of one stream; the caller has already applied the limit. */

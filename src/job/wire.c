@@ -7,6 +7,8 @@
 #include "util/fdio.h"
 #include "util/pack.h"
 
+#include <fcntl.h>
+
 /* One walk: encoding appends to @out, decoding takes from @in.  The first field out of bounds is
  * remembered. */
 struct walk {
@@ -221,7 +223,9 @@ static size_t fds_needed(const struct wire_frame *frame)
 {
         if (frame->kind == WIRE_KIND_JOB)
                 return frame->job.inlined ? 1 : 2;
-        return frame->kind == WIRE_KIND_RESULT && !frame->result.inlined ? 1 : 0;
+        if (frame->kind == WIRE_KIND_RESULT)
+                return (frame->result.inlined ? 0 : 1) + (frame->result.packed ? 1 : 0);
+        return 0;
 }
 
 int wire_decode(const void *p, size_t n, size_t n_fds, struct wire_frame *ret_frame, const char **ret_field)
@@ -311,6 +315,14 @@ int wire_result_encode(uint64_t ticket, const struct result *result, struct wire
 
                 if (fd < 0)
                         return fd;
+                message.fds[message.n_fds++] = fd;
+        }
+        frame.result.packed = result->pack >= 0;
+        if (frame.result.packed) {
+                int fd = fcntl(result->pack, F_DUPFD_CLOEXEC, 0);
+
+                if (fd < 0)
+                        return -errno;
                 message.fds[message.n_fds++] = fd;
         }
         r = wire_encode(&frame, &message.bytes, &field);

@@ -8,8 +8,8 @@
  *           RESULT: for each stage its text, marks, output; in a sealed memfd when large
  *
  * Descriptors travel beside a frame: JOB the sealed pack of the files, then stdin when not inlined;
- * RESULT its tail when not inlined.  One frame is one SOCK_SEQPACKET message.  The two ends are different
- * trust domains: decoding believes nothing and allocates nothing.
+ * RESULT its tail when not inlined, then the pack of a compile stage.  One frame is one SOCK_SEQPACKET
+ * message.  The two ends are different trust domains: decoding believes nothing and allocates nothing.
  */
 
 #include "util/base.h"
@@ -19,7 +19,7 @@
 #include "job/result.h"
 
 enum {
-        WIRE_MAGIC = 0x63727731,      /* "crw1": changes with the layout */
+        WIRE_MAGIC = 0x63727732,      /* "crw2": changes with the layout */
         WIRE_FRAME_BYTES = 80 * 1024, /* largest message */
         WIRE_WORDS_BYTES = JOB_WORDS_MAX + JOB_NAME_MAX + 1,
         WIRE_INLINE_INPUT = 16 * 1024,
@@ -97,7 +97,8 @@ int wire_encode(const struct wire_frame *frame, struct bytes *out, const char **
 int wire_decode(const void *p, size_t n, size_t n_fds, struct wire_frame *ret_frame,
                 const char **ret_field) MUST_USE;
 
-/* The frame of a result, its tail in a sealed memfd when it is large.  0 or -errno. */
+/* The frame of a result, its tail in a sealed memfd when it is large; the result keeps its pack.  0 or
+ * -errno. */
 int wire_result_encode(uint64_t ticket, const struct result *result,
                        struct wire_message *ret_message) MUST_USE;
 

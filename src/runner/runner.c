@@ -1,9 +1,9 @@
 /*
- * Wires the front's link and the parent's control socket to the schedule.  Everything that decides is
- * elsewhere.
+ * Wires the links of front and ledger and the parent's control socket to the schedule.  Everything that
+ * decides is elsewhere.
  *
- * A front is disposable: when it goes, its jobs are cancelled, and a new one may come at any time by
- * control. A frame that cannot be taken apart means that the front is not ours any more; a job that can
+ * A client is disposable: when it goes, its jobs are cancelled, and a new one may come at any time by
+ * control. A frame that cannot be taken apart means that the client is not ours any more; a job that can
  * be read but may not be run is answered.
  *
  * Stopping: no new jobs, those not begun are refused, those running get the patience to end, then all answers
@@ -36,10 +36,20 @@ enum {
         FDS_OF_A_JOB = 3,   /* files, stdin, and its answer on the way out */
 };
 
+enum { PEER_FRONT, PEER_LEDGER };
+
+/* Who hands us jobs.  Each counts its tickets itself: ours are theirs with the place of the peer in the lowest digit. */
+struct peer {
+        struct runner *runner;
+        const char *name;
+        struct link *link; /* NULL: there is none now */
+        unsigned index;
+};
+
 struct runner {
         const struct runner_args *args;
         struct event_base *base;
-        struct link *front; /* NULL: there is none now */
+        struct peer peers[SCHEDULE_PEERS];
         int control;
         struct event *controlled, *terminated, *tick;
         uint64_t patience_ns;
@@ -51,18 +61,19 @@ struct runner {
 static void send_result(void *arg, uint64_t ticket, const struct result *result)
 {
         struct runner *runner = arg;
+        struct peer *peer = &runner->peers[ticket % SCHEDULE_PEERS];
         CLEANUP(wire_message_deinit) struct wire_message message = WIRE_MESSAGE_INIT;
         int r;
 
-        if (!runner->front)
+        if (!peer->link)
                 return;
-        r = wire_result_encode(ticket, result, &message);
+        r = wire_result_encode(ticket / SCHEDULE_PEERS, result, &message);
         if (r == 0)
-                r = link_send_take(runner->front, &message, true);
+                r = link_send_take(peer->link, &message, true);
         if (r == 0)
                 return;
         log_error("job=%llu: its result cannot be sent: %s", (unsigned long long)ticket, strerror(-r));
-        link_break(runner->front); /* better a lost runner than a front that waits for ever */
+        link_break(peer->link); /* better a lost runner than a client that waits for ever */
 }
 
 static void refuse(struct runner *runner, uint64_t ticket, enum verdict verdict, const char *text)
@@ -77,13 +88,18 @@ static void refuse(struct runner *runner, uint64_t ticket, enum verdict verdict,
         result_deinit(&result);
 }
 
-static void front_lost(void *arg)
+static void peer_lost(void *arg)
 {
-        struct runner *runner = arg;
+        struct peer *peer = arg;
 
-        link_free(runner->front);
-        runner->front = NULL;
-        schedule_cancel_all(&runner->schedule);
+        link_free(peer->link);
+        peer->link = NULL;
+        schedule_cancel_peer(&peer->runner->schedule, peer->index);
+}
+
+static uint64_t own_ticket(const struct peer *peer, uint64_t ticket)
+{
+        return ticket * SCHEDULE_PEERS + peer->index;
 }
 
 static void job_arrived(struct runner *runner, const struct wire_job *job, int *fds)
@@ -111,37 +127,46 @@ static void job_arrived(struct runner *runner, const struct wire_job *job, int *
 
 static void on_frame(void *arg, const char *p, size_t n, int *fds, size_t n_fds)
 {
-        struct runner *runner = arg;
+        struct peer *peer = arg;
+        struct runner *runner = peer->runner;
         struct wire_frame frame = { 0 };
         const char *field = "";
         int r = wire_decode(p, n, n_fds, &frame, &field);
 
-        if (r == 0 && frame.kind == WIRE_KIND_JOB)
+        if (r == 0 && frame.kind == WIRE_KIND_JOB) {
+                frame.job.ticket = own_ticket(peer, frame.job.ticket);
                 job_arrived(runner, &frame.job, fds);
-        else if (r == 0 && frame.kind == WIRE_KIND_CANCEL)
-                schedule_cancel(&runner->schedule, frame.cancel.ticket);
-        else if (r == 0 && frame.kind == WIRE_KIND_SIGNAL)
-                schedule_signal(&runner->schedule, frame.signal.ticket, frame.signal.number);
+        } else if (r == 0 && frame.kind == WIRE_KIND_CANCEL) {
+                schedule_cancel(&runner->schedule, own_ticket(peer, frame.cancel.ticket));
+        } else if (r == 0 && frame.kind == WIRE_KIND_SIGNAL) {
+                schedule_signal(&runner->schedule, own_ticket(peer, frame.signal.ticket),
+                                frame.signal.number);
+        }
         fdio_close_all(fds, n_fds);
         if (r == 0 && frame.kind != WIRE_KIND_RESULT)
                 return;
-        log_error("the front sent a frame whose %s is wrong; its connection is given up",
+        log_error("the %s sent a frame whose %s is wrong; its connection is given up", peer->name,
                   r < 0 ? field : "kind");
-        front_lost(runner);
+        peer_lost(peer);
 }
 
-static const struct link_fns front_fns = { on_frame, front_lost };
+static const struct link_fns peer_fns = { on_frame, peer_lost };
 
-static int front_take(struct runner *runner, int fd)
+static int peer_take(struct runner *runner, unsigned index, int fd)
 {
-        if (runner->front)
-                front_lost(runner);
-        return link_new_take(runner->base, fd, &front_fns, runner, &runner->front);
+        struct peer *peer = &runner->peers[index];
+
+        if (peer->link)
+                peer_lost(peer);
+        return link_new_take(runner->base, fd, &peer_fns, peer, &peer->link);
 }
 
 static bool is_quiet(const struct runner *runner)
 {
-        return schedule_is_idle(&runner->schedule) && (!runner->front || link_pending(runner->front) == 0);
+        for (size_t i = 0; i < SCHEDULE_PEERS; i++)
+                if (runner->peers[i].link && link_pending(runner->peers[i].link) > 0)
+                        return false;
+        return schedule_is_idle(&runner->schedule);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -181,7 +206,9 @@ static void control_take(struct runner *runner, const struct runner_message *mes
         if (message->kind == RUNNER_SLOT)
                 r = schedule_slot_take(&runner->schedule, message->index, TAKE_FD(*fd));
         else if (message->kind == RUNNER_FRONT)
-                r = front_take(runner, TAKE_FD(*fd));
+                r = peer_take(runner, PEER_FRONT, TAKE_FD(*fd));
+        else if (message->kind == RUNNER_LEDGER)
+                r = peer_take(runner, PEER_LEDGER, TAKE_FD(*fd));
         else
                 r = -EINVAL;
         if (r < 0)
@@ -268,7 +295,7 @@ static int runner_start(struct runner *runner, int *front)
         if (r == 0)
                 r = events_start(runner);
         if (r == 0 && *front >= 0)
-                r = front_take(runner, TAKE_FD(*front));
+                r = peer_take(runner, PEER_FRONT, TAKE_FD(*front));
         return r;
 }
 
@@ -276,7 +303,8 @@ static void runner_free(struct runner *runner)
 {
         struct event *events[] = { runner->controlled, runner->terminated, runner->tick };
 
-        link_free(runner->front);
+        for (size_t i = 0; i < SCHEDULE_PEERS; i++)
+                link_free(runner->peers[i].link);
         schedule_deinit(&runner->schedule);
         for (size_t i = 0; i < ARRAY_LEN(events); i++)
                 if (events[i])
@@ -298,6 +326,8 @@ int runner_run(const struct runner_args *args)
         /* A program that closes its stdin, and a front that goes away, are ordinary. */
         signal(SIGPIPE, SIG_IGN);
         runner->args = args;
+        runner->peers[PEER_FRONT] = (struct peer){ runner, "front", NULL, PEER_FRONT };
+        runner->peers[PEER_LEDGER] = (struct peer){ runner, "ledger", NULL, PEER_LEDGER };
         runner->control = TAKE_FD(control);
         runner->patience_ns = args->patience_ns ? args->patience_ns : PATIENCE_NS;
         r = runner_start(runner, &front);

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * Runner: takes jobs from the front, runs their stages on the slots, sends results back.  One thread, one
+ * Runner: takes jobs from front and ledger, runs their stages on the slots, sends results back.  One thread, one
  * loop; it never forks and holds no privilege.
  */
 
@@ -13,6 +13,7 @@ struct config;
 enum runner_control {
         RUNNER_SLOT = 1, /* a keeper's socket for slot `index`, new or in place of another */
         RUNNER_FRONT,    /* the front was started anew: its socket; the jobs of the old one are dropped */
+        RUNNER_LEDGER,   /* the same for the ledger, which is a client like the front */
 };
 
 /* One message on the control socket, with one descriptor beside it. */

@@ -214,6 +214,9 @@ static void on_report(void *arg, struct slot *slot, struct task *task, const str
 
                 err_set(&err, 0, "%s", result->text);
                 fault(schedule, task, slot, err.text);
+        } else if (task->part == JOB_COMPILE && result->verdict == VERDICT_OK) {
+                task->result.pack = TAKE_FD(task->files);
+                finish(schedule, task);
         } else if (task->stage == STAGE_COMPILE && result->verdict == VERDICT_OK) {
                 stage_advance(task);
                 pending_add(schedule, task, true);
@@ -310,13 +313,17 @@ void schedule_cancel(struct schedule *schedule, uint64_t ticket)
         stall_watch(schedule);
 }
 
-void schedule_cancel_all(struct schedule *schedule)
+void schedule_cancel_peer(struct schedule *schedule, unsigned peer)
 {
-        struct task *task;
+        for (size_t i = 0; i < SCHEDULE_BUCKETS; i++) {
+                struct task *task = LIST_FIRST(&schedule->buckets[i]), *next;
 
-        for (size_t i = 0; i < SCHEDULE_BUCKETS; i++)
-                while ((task = LIST_FIRST(&schedule->buckets[i])))
-                        cancel(schedule, task);
+                for (; task; task = next) {
+                        next = LIST_NEXT(task, by_ticket);
+                        if (task->ticket % SCHEDULE_PEERS == peer)
+                                cancel(schedule, task);
+                }
+        }
         stall_watch(schedule);
 }
 

@@ -15,8 +15,9 @@ struct event_base;
 
 enum {
         SCHEDULE_BUCKETS = 4096,
-        SCHEDULE_FULL = 1, /* outcomes of schedule_add_take() */
-        SCHEDULE_DOUBLE,   /* there is a task of this ticket */
+        SCHEDULE_PEERS = 2, /* clients; whose a task is its ticket tells, modulo this */
+        SCHEDULE_FULL = 1,  /* outcomes of schedule_add_take() */
+        SCHEDULE_DOUBLE,    /* there is a task of this ticket */
 };
 
 TAILQ_HEAD(task_queue, task);
@@ -55,7 +56,7 @@ int schedule_add_take(struct schedule *schedule, struct task *task) MUST_USE;
 
 /* Nobody waits for it any more: no result will come. */
 void schedule_cancel(struct schedule *schedule, uint64_t ticket);
-void schedule_cancel_all(struct schedule *schedule);
+void schedule_cancel_peer(struct schedule *schedule, unsigned peer);
 
 void schedule_signal(struct schedule *schedule, uint64_t ticket, int number);
 

@@ -79,6 +79,14 @@ static int contents_take(struct task *task, const struct wire_job *job, int fds[
         return 0;
 }
 
+/* The stage to begin with, or -EBADMSG. */
+static int first_stage(enum job_part part, const struct runtime *runtime)
+{
+        if (part == JOB_COMPILE && !runtime_has_stage(runtime, STAGE_COMPILE))
+                return -EBADMSG;
+        return part != JOB_RUN && runtime_has_stage(runtime, STAGE_COMPILE) ? STAGE_COMPILE : STAGE_RUN;
+}
+
 int task_new(const struct wire_job *job, int fds[WIRE_FDS_MAX], const struct catalog *catalog,
              struct task **ret_task, struct err *err)
 {
@@ -92,13 +100,16 @@ int task_new(const struct wire_job *job, int fds[WIRE_FDS_MAX], const struct cat
         r = limits_check(job, runtime, err);
         if (r < 0)
                 return r;
+        if (first_stage((enum job_part)job->part, runtime) < 0)
+                return err_set(err, -EBADMSG, "%s has nothing to compile", runtime->language);
         task = calloc(1, sizeof(*task));
         if (!task)
                 return err_set(err, -ENOMEM, "no memory for another job");
         task->ticket = job->ticket;
         task->runtime = runtime;
         task->files = task->input_fd = -1;
-        task->stage = runtime_has_stage(runtime, STAGE_COMPILE) ? STAGE_COMPILE : STAGE_RUN;
+        task->part = (enum job_part)job->part;
+        task->stage = (enum stage)first_stage(task->part, runtime);
         memcpy(task->limits, job->limits, sizeof(task->limits));
         result_init(&task->result);
         r = contents_take(task, job, fds, err);

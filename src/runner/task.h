@@ -22,6 +22,7 @@ struct task {
         LIST_ENTRY(task) by_ticket;
         uint64_t ticket;
         const struct runtime *runtime;
+        enum job_part part;
         struct limits limits[STAGE_COUNT];
         char *words; /* what the names and arguments below point into */
         const char *main_name;

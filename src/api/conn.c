@@ -207,7 +207,7 @@ static void answered(struct conn *conn)
         conn->fresh = false;
         conn->streaming = false;
         conn->state = CONN_HEAD;
-        conn->deadline = now + config_of(conn)->idle_timeout;
+        conn->deadline = 0;
         conn->send_deadline = now + config_of(conn)->write_timeout;
         if (!conn->running)
                 conn_run(conn);

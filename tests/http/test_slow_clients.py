@@ -215,3 +215,16 @@ def test_bodies_that_never_end_do_not_pile_up(start_engine):
     assert slow[0].reply().status == 400
     for raw in slow:
         raw.socket.close()
+
+
+def test_time_to_take_an_answer_is_no_idle_time(start_engine, need):
+    need("python")
+    engine = start_engine(idle_timeout="400ms", write_timeout="10s")
+    with Raw(engine, receive_buffer=4096) as raw:
+        raw.send(python_job("import os\nfor i in range(16): os.write(1, bytes(65536))") + HEALTH)
+        assert raw.more()
+        time.sleep(1.2)
+        raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        assert raw.reply().json()["run"]["stdout"] == "\0" * (1 << 20)
+        assert raw.reply().body == b"OK"
+        assert raw.seconds_until_closed(5) < 1

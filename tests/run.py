@@ -176,7 +176,9 @@ def snapshot(groups):
         if os.path.isdir(folder):
             lines.update(f"file {folder}/{name}" for name in os.listdir(folder))
     for folder in ("/run", "/var/lib"):
-        lines.update(f"file {folder}/{name}" for name in os.listdir(folder) if "coderunr" in name)
+        # The lock of a uid range is a name that outlives a killed engine; the next one takes it over.
+        lines.update(f"file {folder}/{name}" for name in os.listdir(folder)
+                     if "coderunr" in name and not name.endswith(".lock"))
     for table in ("tcp", "tcp6"):
         for line in pathlib.Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
             if line.split()[3] == "0A":

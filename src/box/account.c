@@ -1,12 +1,13 @@
 /*
  * Kernel facts used here:
- *   v1 memory: lowering writes limit before memsw, raising memsw before limit (limit <= memsw always holds);
+ *   v1 memory: limit <= memsw must hold at every moment;
  *   memory.max_usage_in_bytes is reset by any write; memory.oom_control has `oom_kill N` since 4.13.
  *   v2: memory.peak and pids.peak since 5.19 and 6.1; memory.oom.group since 4.19.
  *   Page cache that an earlier job of the slot read stays charged to the v1 group; it can be reclaimed, so the limit
  *   does not count it, and the peak is told as the growth over what was charged at the order.
  */
 #include "box/account.h"
+#include "box/steps.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,8 +16,9 @@
 enum {
         OVERHEAD_DEFAULT =
                 768 * 1024, /* keeper, init and the kernel's side of an empty box; measured 0.4-0.7 MiB */
-        HELPERS_V1 = 2,     /* keeper and init live in the slot's v1 groups */
-        HELPERS_V2 = 1,     /* init */
+        OVERHEAD_MOST = 4 * 1024 * 1024, /* more than that is page cache, which can be reclaimed */
+        HELPERS_V1 = 2,                  /* keeper and init live in the slot's v1 groups */
+        HELPERS_V2 = 1,                  /* init */
         GROUP_MODE = 0755,
 };
 
@@ -117,7 +119,8 @@ int account_prepare(struct account *account, int *ret_group)
                 uint64_t usage = read_number(account->fd[ACCOUNT_MEMORY_USAGE]);
 
                 if (account->overhead_bytes == 0)
-                        account->overhead_bytes = MAX(usage, (uint64_t)OVERHEAD_DEFAULT);
+                        account->overhead_bytes =
+                                MIN(MAX(usage, (uint64_t)OVERHEAD_DEFAULT), (uint64_t)OVERHEAD_MOST);
                 return 0;
         }
         if (mkdirat(account->fd[ACCOUNT_V2], box_group, GROUP_MODE) < 0 && errno != EEXIST)
@@ -130,19 +133,21 @@ int account_prepare(struct account *account, int *ret_group)
         return 0;
 }
 
+/* What an earlier keeper of the slot left is unknown, so memsw goes out of the way first. */
+static int lift_swap_limit(int fd)
+{
+        return pwrite(fd, "-1", 2, 0) == 2 ? 0 : -errno;
+}
+
 static int limit_memory_v1(struct account *account, uint64_t limit)
 {
         int swap = account->fd[ACCOUNT_MEMORY_SWAP], plain = account->fd[ACCOUNT_MEMORY_LIMIT];
-        bool raise = account->memory_limit != 0 && limit > account->memory_limit;
         int r = 0;
 
-        if (raise && swap >= 0)
-                r = write_number(swap, limit);
-        if (r == 0)
-                r = write_number(plain, limit);
-        if (r == 0 && !raise && swap >= 0)
-                r = write_number(swap, limit);
-        return r;
+        if (swap >= 0 && (account->memory_limit == 0 || limit > account->memory_limit))
+                r = lift_swap_limit(swap);
+        r = r ? r : write_number(plain, limit);
+        return r == 0 && swap >= 0 ? write_number(swap, limit) : r;
 }
 
 static int limit_memory_v2(struct account *account, uint64_t limit)
@@ -206,11 +211,13 @@ int account_begin(struct account *account, uint64_t memory_bytes, uint64_t proce
         int r;
 
         *ret_step = STEP_LIMIT_MEMORY;
-        r = limit_memory(account, memory_bytes);
+        r = steps_fault(STEP_LIMIT_MEMORY);
+        r = r ? r : limit_memory(account, memory_bytes);
         if (r < 0)
                 return r;
         *ret_step = STEP_LIMIT_PROCESSES;
-        r = limit_pids(account, processes);
+        r = steps_fault(STEP_LIMIT_PROCESSES);
+        r = r ? r : limit_pids(account, processes);
         if (r < 0)
                 return r;
         if (account->v2[CONTROLLER_MEMORY])

@@ -10,6 +10,7 @@
  */
 #include "box/keeper.h"
 #include "box/mounts.h"
+#include "box/steps.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -23,21 +24,15 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-void word_send(int channel, enum word word, enum step step, int error)
-{
-        struct word_frame frame = { .word = word, .step = step, .error = error < 0 ? -error : error };
-
-        (void)send(channel, &frame, sizeof(frame), MSG_NOSIGNAL);
-}
-
 NORETURN static void fail(const struct box_plan *plan, enum step step, int error)
 {
         word_send(plan->control, WORD_FAILED, step, error);
         _exit(1);
 }
 
-static int take_privileges(const struct box_plan *plan)
+static int take_privileges(const void *context)
 {
+        const struct box_plan *plan = context;
         int r = privileges_take_id(plan->boot->init_uid);
 
         r = r ? r : privileges_keep(UINT64_C(1) << CAP_KILL);
@@ -135,21 +130,33 @@ NORETURN static void serve(const struct box_plan *plan, pid_t program)
         }
 }
 
-static int mount_all(const struct box_plan *plan, enum step *ret_step)
+static int mount_box(const void *context)
 {
+        const struct box_plan *plan = context;
         uint32_t id = plan->boot->slot_uid;
-        int r;
 
-        *ret_step = STEP_INIT_MOUNT_BOX;
-        r = mount_work_tmpfs("/box", plan->disk_bytes, plan->inodes, 0755, id, id);
-        if (r < 0)
-                return r;
-        *ret_step = STEP_INIT_MOUNT_TMP;
-        r = mount_work_tmpfs("/tmp", plan->disk_bytes, plan->inodes, 01777, id, id);
-        if (r < 0)
-                return r;
-        *ret_step = STEP_INIT_MOUNT_PROC;
+        return mount_work_tmpfs("/box", plan->disk_bytes, plan->inodes, 0755, id, id);
+}
+
+static int mount_tmp(const void *context)
+{
+        const struct box_plan *plan = context;
+        uint32_t id = plan->boot->slot_uid;
+
+        return mount_work_tmpfs("/tmp", plan->disk_bytes, plan->inodes, 01777, id, id);
+}
+
+static int mount_proc(const void *context)
+{
+        (void)context;
         return mount_box_proc("/proc/pid");
+}
+
+static int take_slot_id(const void *context)
+{
+        const struct box_plan *plan = context;
+
+        return privileges_take_id(plan->boot->slot_uid);
 }
 
 /* SIGCHLD is blocked except inside ppoll, so an exit between two looks is not missed. */
@@ -164,33 +171,45 @@ static void set_signals(void)
         sigprocmask(SIG_BLOCK, &child, NULL);
 }
 
-NORETURN void init_main(const struct box_plan *plan)
+/* Keep nothing but the channel to the keeper, as descriptor 3. */
+static void keep_only(int channel)
 {
-        enum step step;
-        pid_t program;
-        int r;
-
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-        r = mount_all(plan, &step);
-        if (r < 0)
-                fail(plan, step, r);
-        r = privileges_take_id(plan->boot->slot_uid);
-        if (r < 0)
-                fail(plan, STEP_INIT_IDS, r);
-        set_signals();
-        program = clone_program(plan);
-        if (program < 0)
-                fail(plan, STEP_INIT_CLONE, program);
-        r = take_privileges(plan);
-        if (r < 0)
-                fail(plan, STEP_INIT_PRIVILEGES, r);
-        (void)prctl(PR_SET_NAME, "box-init", 0, 0, 0);
-        close(plan->order);
-        close(plan->proc);
-        if (plan->control != 3) {
-                (void)dup2(plan->control, 3);
-        }
+        if (channel != 3)
+                (void)dup2(channel, 3);
         (void)close_range(4, ~0u, 0);
         (void)close_range(0, 2, 0);
+}
+
+static void run_steps(const struct step_row *rows, size_t n, const struct box_plan *plan)
+{
+        enum step step;
+        int r = steps_run(rows, n, plan, &step);
+
+        if (r < 0)
+                fail(plan, step, r);
+}
+
+NORETURN void init_main(const struct box_plan *plan)
+{
+        static const struct step_row before[] = {
+                { STEP_INIT_MOUNT_BOX, mount_box },
+                { STEP_INIT_MOUNT_TMP, mount_tmp },
+                { STEP_INIT_MOUNT_PROC, mount_proc },
+                { STEP_INIT_IDS, take_slot_id },
+        };
+        static const struct step_row after[] = { { STEP_INIT_PRIVILEGES, take_privileges } };
+        pid_t program;
+
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        run_steps(before, ARRAY_LEN(before), plan);
+        set_signals();
+        program = steps_fault(STEP_INIT_CLONE);
+        program = program ? program : clone_program(plan);
+        if (program < 0)
+                fail(plan, STEP_INIT_CLONE, program);
+        run_steps(after, ARRAY_LEN(after), plan);
+        (void)prctl(PR_SET_NAME, "box-init", 0, 0, 0);
+        keep_only(plan->control);
+        word_send(3, WORD_READY, STEP_NONE, 0);
         serve(&(struct box_plan){ .boot = plan->boot, .control = 3 }, program);
 }

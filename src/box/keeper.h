@@ -3,9 +3,14 @@
 /*
  * The keeper's own header: the pieces of the static program and what they say to each other.
  *
- *   keeper.c    one slot: prepares a box, takes its order, watches it, reports, throws it away
+ *   slot.c      the slot, once: namespaces, root, privileges, filter
+ *   keeper.c    the loop: prepare a box, say READY, serve one order, throw the box away
+ *   prepare.c   one box from its cgroup to READY
+ *   orders.c    what comes in on the slot's socket
+ *   run.c       one order: limits, watch, report
  *   init.c      pid 1 of the box: mounts, ids, clones the program's process, reaps, reports its end
- *   program.c   becomes the program: maps, privileges, filter; waits; places files, executes
+ *   program.c   becomes the program: maps, privileges, filter; then waits for its order
+ *   obey.c      the order, inside the box: words, files, streams, exec
  *   collect.c   packs the work folder after a compile stage
  *
  * All of them are forks of one small process that never allocates.
@@ -14,6 +19,8 @@
 #include "box/account.h"
 #include "box/slot.h"
 #include "box/spec.h"
+
+#include <sys/types.h>
 
 enum {
         BOX_UID = 1000, /* the only user and group inside a box */
@@ -24,8 +31,9 @@ enum {
 
 /* What init and the program's process say to the keeper, on one channel each. */
 enum word {
-        WORD_READY = 1, /* program: everything is prepared */
+        WORD_READY = 1, /* either: everything is prepared, nothing is left to give up */
         WORD_FAILED,    /* either: step and error */
+        WORD_STARTED,   /* program: about to execute; what follows is the program's own doing */
         WORD_EXITED,    /* init: the program ended, nothing of it is left */
         WORD_EXEC,      /* program: execve failed */
         WORD_FILES,     /* program: a file could not be placed */
@@ -50,8 +58,57 @@ struct box_plan {
         int proc;    /* detached procfs of the host's pid namespace, for the engine's own writes */
 };
 
+/* One slot's keeper, and the order it serves: static, since nothing is ever allocated. */
+struct box {
+        pid_t pid; /* of init, 0: none */
+        int pidfd;
+        int control;
+        int order;
+        uint64_t disk_bytes;
+        uint64_t inodes;
+};
+
+struct keeper {
+        const struct slot_boot *boot;
+        struct account account;
+        int proc;
+        struct box box;
+};
+
+struct request {
+        struct box_spec spec;
+        char words[SPEC_WORDS_BYTES];
+        int fds[BOX_FD_COUNT];
+        int n_fds;
+        size_t n; /* bytes of spec and words */
+};
+
+extern struct keeper keeper;
+extern struct request request;
+
+int slot_boot_map(const struct slot_boot **ret_boot) MUST_USE;
+int slot_build(struct keeper *of, enum step *ret_step) MUST_USE;
+
+int box_prepare(uint64_t disk_bytes, uint64_t inodes, enum step *ret_step) MUST_USE;
+void box_end(void);     /* kill everything in it; its cgroup's counters stay readable */
+void box_discard(void); /* and let go of it */
+
+bool request_receive(void); /* false: the runner hung up */
+bool request_is_run(void);  /* a run order as spec.h says, every number in bounds */
+int request_forward(int channel) MUST_USE;
+void request_close(void);
+
+void run_request(void);
+
+/* Send a report; when nobody is there to take it the keeper ends. */
+void report_send(struct box_report *report);
+void report_end(uint64_t job, enum report_end end, enum step step, int error);
+
 NORETURN void init_main(const struct box_plan *plan);
 NORETURN void program_main(const struct box_plan *plan);
+
+/* Take one order from @channel and become the program. */
+NORETURN void obey(int channel);
 
 /* Say a word; nobody to hear it is no error. */
 void word_send(int channel, enum word word, enum step step, int error);

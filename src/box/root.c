@@ -7,6 +7,7 @@
  */
 #include "box/root.h"
 #include "box/mounts.h"
+#include "box/steps.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -310,25 +311,40 @@ static int pivot(void)
                        : 0;
 }
 
+static int mount_base_step(const void *boot)
+{
+        return mount_base(boot);
+}
+
+static int files_step(const void *boot)
+{
+        int r = make_files(boot);
+
+        r = r ? r : make_figures(boot);
+        return r ? r : make_pid_links(boot);
+}
+
+static int toolchain_step(const void *boot)
+{
+        int r = make_trees(boot);
+
+        return r ? r : make_bins(boot);
+}
+
+static int pivot_step(const void *boot)
+{
+        (void)boot;
+        return pivot();
+}
+
 int root_build(const struct slot_boot *boot, enum step *ret_step)
 {
-        int r;
+        static const struct step_row rows[] = {
+                { STEP_SLOT_ROOT, mount_base_step },
+                { STEP_SLOT_FILES, files_step },
+                { STEP_SLOT_TOOLCHAIN, toolchain_step },
+                { STEP_SLOT_PIVOT, pivot_step },
+        };
 
-        *ret_step = STEP_SLOT_ROOT;
-        r = mount_base(boot);
-        if (r < 0)
-                return r;
-        *ret_step = STEP_SLOT_FILES;
-        r = make_files(boot);
-        r = r ? r : make_figures(boot);
-        r = r ? r : make_pid_links(boot);
-        if (r < 0)
-                return r;
-        *ret_step = STEP_SLOT_TOOLCHAIN;
-        r = make_trees(boot);
-        r = r ? r : make_bins(boot);
-        if (r < 0)
-                return r;
-        *ret_step = STEP_SLOT_PIVOT;
-        return pivot();
+        return steps_run(rows, ARRAY_LEN(rows), boot, ret_step);
 }

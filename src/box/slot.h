@@ -46,6 +46,13 @@ enum account_fd {
 
 enum { CONTROLLER_MEMORY, CONTROLLER_PIDS, CONTROLLER_CPU, CONTROLLER_COUNT };
 
+/* For keepers built with CODERUNR_FAULTS only: make a step fail. */
+struct slot_fault {
+        uint32_t step;  /* STEP_NONE: no fault */
+        uint32_t error; /* errno; 0: SIGKILL to the process that comes by */
+        uint32_t times;
+};
+
 struct slot_boot {
         uint32_t magic;
         uint32_t index;
@@ -56,6 +63,7 @@ struct slot_boot {
         uint32_t controller_v2[CONTROLLER_COUNT]; /* 1: this controller is on v2 */
         uint64_t disk_bytes; /* size of the tmpfs of a box prepared before its order is known */
         uint64_t inodes;
+        struct slot_fault fault;
         uint32_t n_filter[SLOT_FILTERS];
         struct sock_filter filter[SLOT_FILTERS][SLOT_FILTER_MAX];
         char root[256]; /* empty directory to build the slot's root on */

@@ -100,6 +100,9 @@ int warden_open(struct warden *warden, const struct warden_args *args, struct er
         int r;
 
         *warden = (struct warden){ .args = *args, .lock = -1 };
+        /* what a killed keeper leaves must be reaped by somebody: pid 1 of a container often does not */
+        if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+                return err_errno(err, -errno, "subreaper");
         must(args->n_slots > 0 && args->n_slots <= WARDEN_SLOTS_MAX);
         if (access(args->keeper, X_OK) < 0)
                 return err_errno(err, -errno, "the keeper program %s cannot be run; reinstall coderunr",
@@ -230,6 +233,8 @@ void warden_close(struct warden *warden)
                         (void)waitpid(warden->keepers[i], NULL, 0);
                 }
         cgroups_close(&warden->cgroups);
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+                ;
         free(warden->keepers);
         free(warden->boot);
         if (warden->lock > 0) {

@@ -7,6 +7,7 @@
 #include "util/log.h"
 
 #include <grp.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <sys/capability.h>
@@ -66,6 +67,15 @@ static int drop_root(uint32_t uid)
         return clear_capabilities();
 }
 
+/* Threads, never processes: clone() with CLONE_THREAD; clone3() hides its flags behind a pointer, so it is unknown here. */
+static int allow_threads(scmp_filter_ctx ctx)
+{
+        struct scmp_arg_cmp thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
+        int r = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, &thread);
+
+        return r ? r : seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0, NULL);
+}
+
 static int load_filter(void)
 {
         scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
@@ -78,6 +88,8 @@ static int load_filter(void)
                 r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, seccomp_syscall_resolve_name(#call), 0);
 #include "main/role.def"
 #undef ROLE_ALLOW
+        if (r == 0)
+                r = allow_threads(ctx);
         if (r == 0)
                 r = seccomp_load(ctx);
         seccomp_release(ctx);

@@ -1,0 +1,294 @@
+/*
+ * Obey: the order, inside the box.
+ *
+ * Takes the words apart, places the files, connects the streams and executes, all with the powers of the program it
+ * becomes: a lie in the words or the pack hurts only itself.  Each act is a step, so each can be named when it fails.
+ */
+#include "box/keeper.h"
+#include "box/steps.h"
+#include "util/pack.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+enum {
+        ARGS_MAX = 16384,
+        ENV_MAX = 4096,
+        FILE_MODE = 0644,
+        PROGRAM_MODE = 0755,
+        FOLDER_MODE = 0755,
+        STACK_BYTES = 64 * 1024 * 1024, /* deep recursion is common in judged programs */
+        SIGNALS_PENDING = 1024,
+        LOCKED_BYTES = 65536,
+};
+
+/* One order, as it came in.  Static: nothing is allocated in a box. */
+static struct {
+        struct box_spec spec;
+        char words[SPEC_WORDS_BYTES];
+        char *args[ARGS_MAX + 1];
+        char *env[ENV_MAX + 1];
+        int fds[BOX_FD_COUNT];
+} order;
+
+NORETURN static void fail(int channel, enum word word, enum step step, int error)
+{
+        word_send(channel, word, step, error);
+        _exit(127);
+}
+
+/* The spec, its words and its descriptors in one message; the keeper has checked the numbers. */
+static int receive(int channel)
+{
+        struct iovec iov[2] = { { &order.spec, sizeof(order.spec) }, { order.words, sizeof(order.words) } };
+        union {
+                char bytes[CMSG_SPACE(sizeof(order.fds))];
+                struct cmsghdr align;
+        } control;
+        struct msghdr msg = {
+                .msg_iov = iov, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof(control)
+        };
+        struct cmsghdr *cmsg;
+        ssize_t n;
+
+        do
+                n = recvmsg(channel, &msg, MSG_CMSG_CLOEXEC);
+        while (n < 0 && errno == EINTR);
+        if (n <= 0)
+                _exit(0); /* the keeper threw this box away unused */
+        memset(order.fds, -1, sizeof(order.fds));
+        cmsg = CMSG_FIRSTHDR(&msg);
+        if (!cmsg || (size_t)n < sizeof(order.spec) ||
+            (size_t)n - sizeof(order.spec) != order.spec.words_bytes)
+                return -EBADMSG;
+        memcpy(order.fds, CMSG_DATA(cmsg), MIN(cmsg->cmsg_len - CMSG_LEN(0), sizeof(order.fds)));
+        return 0;
+}
+
+static int limit(int resource, uint64_t soft, bool both)
+{
+        struct rlimit old, now;
+
+        if (getrlimit(resource, &old) < 0)
+                return -errno;
+        now.rlim_cur = MIN(soft, old.rlim_max);
+        now.rlim_max = both ? now.rlim_cur : old.rlim_max;
+        return syscall(SYS_prlimit64, 0, resource, &now, NULL) < 0 ? -errno : 0;
+}
+
+/* Only ever lowered.  RLIMIT_CORE is 1, not 0: KERNEL: a piped core_pattern is run at 0 too, but not at 1. */
+static int set_limits(void)
+{
+        int r = limit(RLIMIT_NOFILE, order.spec.open_files, true);
+
+        r = r ? r : limit(RLIMIT_FSIZE, order.spec.file_size_bytes, true);
+        r = r ? r : limit(RLIMIT_CORE, 1, true);
+        r = r ? r : limit(RLIMIT_MEMLOCK, LOCKED_BYTES, true);
+        r = r ? r : limit(RLIMIT_SIGPENDING, SIGNALS_PENDING, true);
+        return r ? r : limit(RLIMIT_STACK, MIN(order.spec.memory_bytes, (uint64_t)STACK_BYTES), false);
+}
+
+/* NUL-terminated words: first the arguments, then the environment. */
+static int take_words(void)
+{
+        char *p = order.words, *end = p + order.spec.words_bytes;
+
+        for (uint32_t i = 0; i < order.spec.n_args + order.spec.n_env; i++) {
+                char *nul = memchr(p, '\0', (size_t)(end - p));
+
+                if (!nul)
+                        return -EBADMSG;
+                if (i < order.spec.n_args)
+                        order.args[i] = p;
+                else
+                        order.env[i - order.spec.n_args] = p;
+                p = nul + 1;
+        }
+        return p == end ? 0 : -EBADMSG;
+}
+
+/* Make the folders a name goes through. */
+static int make_folders(char *name)
+{
+        for (char *p = strchr(name, '/'); p; p = strchr(p + 1, '/')) {
+                *p = '\0';
+                if (mkdir(name, FOLDER_MODE) < 0 && errno != EEXIST)
+                        return -errno;
+                *p = '/';
+        }
+        return 0;
+}
+
+static int place_file(const struct pack_item *item)
+{
+        char name[PACK_NAME_MAX + 1];
+        size_t done = 0;
+        int r;
+
+        memcpy(name, item->name, item->name_len);
+        name[item->name_len] = '\0';
+        r = make_folders(name);
+        if (r < 0)
+                return r;
+        if (item->flags & PACK_DIRECTORY)
+                return mkdir(name, FOLDER_MODE) < 0 && errno != EEXIST ? -errno : 0;
+        CLEANUP(close_fd)
+        int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+                      item->flags & PACK_EXECUTABLE ? PROGRAM_MODE : FILE_MODE);
+        if (fd < 0)
+                return -errno;
+        while (done < item->size) {
+                ssize_t n = write(fd, item->content + done, item->size - done);
+
+                if (n <= 0)
+                        return n < 0 ? -errno : -EIO;
+                done += (size_t)n;
+        }
+        return 0;
+}
+
+static int place_files(int fd)
+{
+        struct pack_reader reader;
+        struct pack_item item;
+        struct stat st;
+        void *p;
+        int r;
+
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode) || !(fcntl(fd, F_GET_SEALS) & F_SEAL_SHRINK))
+                return -EBADMSG; /* could shrink under the mapping */
+        p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (p == MAP_FAILED)
+                return -errno;
+        r = pack_reader_init(&reader, p, (size_t)st.st_size);
+        while (r == 0 && (r = pack_reader_next(&reader, &item)) == 1)
+                r = place_file(&item);
+        munmap(p, (size_t)st.st_size);
+        return r;
+}
+
+/* Descriptors arrive above 3, so none of the three targets is in the way. */
+static int connect_streams(void)
+{
+        for (int i = 0; i <= STDERR_FILENO; i++)
+                if (dup2(order.fds[i], i) < 0)
+                        return -errno;
+        return 0;
+}
+
+static void execute(void)
+{
+        static const char *const folders[] = { "/usr/local/bin", "/usr/bin", "/bin" };
+        char path[PACK_NAME_MAX];
+
+        if (strchr(order.args[0], '/')) {
+                execve(order.args[0], order.args, order.env);
+                return;
+        }
+        for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+                if ((size_t)snprintf(path, sizeof(path), "%s/%s", folders[i], order.args[0]) >=
+                    sizeof(path)) {
+                        errno = ENAMETOOLONG;
+                        return;
+                }
+                execve(path, order.args, order.env);
+                if (errno != ENOENT)
+                        return;
+        }
+}
+
+/* End as the program ended, so that init sees what it would have seen. */
+NORETURN static void end_like(int status)
+{
+        if (WIFSIGNALED(status)) {
+                kill(getpid(), WTERMSIG(status));
+                _exit(128 + WTERMSIG(status));
+        }
+        _exit(WEXITSTATUS(status));
+}
+
+/* After a compile stage somebody with the box's own rights must pack the folder: that is us, our child is the program. */
+static int fork_collector(int channel)
+{
+        int artefact = order.fds[BOX_FD_ARTEFACT], status, r = 0;
+        pid_t pid = fork();
+
+        if (pid < 0)
+                return -errno;
+        if (pid == 0) {
+                close(artefact);
+                return 0;
+        }
+        (void)close_range(0, 2, 0);
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                ;
+        (void)kill(-1, SIGKILL); /* nothing may write while we read; init is not ours to reach */
+        if (status == 0)
+                r = collect(artefact);
+        if (r < 0)
+                fail(channel, WORD_FILES, STEP_PROGRAM_COLLECTOR, r);
+        end_like(status);
+}
+
+static int words_step(const void *channel)
+{
+        (void)channel;
+        return take_words();
+}
+
+static int files_step(const void *channel)
+{
+        (void)channel;
+        return order.spec.flags & SPEC_HAS_FILES ? place_files(order.fds[BOX_FD_FILES]) : 0;
+}
+
+static int streams_step(const void *channel)
+{
+        (void)channel;
+        return connect_streams();
+}
+
+static int collector_step(const void *channel)
+{
+        return order.spec.flags & SPEC_HAS_ARTEFACT ? fork_collector(*(const int *)channel) : 0;
+}
+
+static int limits_step(const void *channel)
+{
+        (void)channel;
+        return set_limits();
+}
+
+static int execute_step(const void *channel)
+{
+        word_send(*(const int *)channel, WORD_STARTED, STEP_PROGRAM_EXEC, 0);
+        execute();
+        return -errno;
+}
+
+NORETURN void obey(int channel)
+{
+        static const struct step_row rows[] = {
+                { STEP_PROGRAM_WORDS, words_step },     { STEP_PROGRAM_FILES, files_step },
+                { STEP_PROGRAM_STREAMS, streams_step }, { STEP_PROGRAM_COLLECTOR, collector_step },
+                { STEP_PROGRAM_LIMITS, limits_step },   { STEP_PROGRAM_EXEC, execute_step },
+        };
+        enum step step = STEP_PROGRAM_WORDS;
+        int r = receive(channel);
+
+        r = r ? r : steps_run(rows, ARRAY_LEN(rows), &channel, &step);
+        fail(channel,
+             step == STEP_PROGRAM_EXEC    ? WORD_EXEC
+             : step == STEP_PROGRAM_FILES ? WORD_FILES
+                                          : WORD_FAILED,
+             step, r);
+}

@@ -1,0 +1,108 @@
+/*
+ * Orders: what comes in on the slot's socket, and its way on into the box.
+ *
+ * The keeper believes nothing: every number is checked against spec.def, lengths and descriptors are counted, and the
+ * words behind the struct are handed on unread.
+ */
+#include "box/keeper.h"
+
+#include <sys/socket.h>
+
+struct request request;
+
+void request_close(void)
+{
+        for (int i = 0; i < request.n_fds; i++)
+                close_fd(&request.fds[i]);
+        request.n_fds = 0;
+}
+
+/* Take one message.  False: the runner hung up. */
+bool request_receive(void)
+{
+        struct iovec iov[2] = { { &request.spec, sizeof(request.spec) },
+                                { request.words, sizeof(request.words) } };
+        union {
+                char bytes[CMSG_SPACE(sizeof(request.fds))];
+                struct cmsghdr align;
+        } control;
+        struct msghdr msg = {
+                .msg_iov = iov, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof(control)
+        };
+        struct cmsghdr *cmsg;
+        ssize_t n;
+
+        do
+                n = recvmsg(SLOT_FD_SOCKET, &msg, MSG_CMSG_CLOEXEC);
+        while (n < 0 && errno == EINTR);
+        if (n <= 0)
+                return false;
+        request.n = (size_t)n;
+        request.n_fds = 0;
+        for (cmsg = CMSG_FIRSTHDR(&msg); cmsg; cmsg = CMSG_NXTHDR(&msg, cmsg)) {
+                if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+                        continue;
+                request.n_fds = (int)((cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+                memcpy(request.fds, CMSG_DATA(cmsg), (size_t)request.n_fds * sizeof(int));
+        }
+        if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+                request.spec.magic = 0; /* refused below */
+        return true;
+}
+
+static bool numbers_ok(const struct box_spec *spec)
+{
+        bool ok = true;
+
+#define SPEC_U32(field, least, most) ok = ok && spec->field <= (most) && spec->field + 1 > (least);
+#define SPEC_U64(field, least, most) SPEC_U32(field, least, most)
+#include "box/spec.def"
+#undef SPEC_U32
+#undef SPEC_U64
+        return ok;
+}
+
+/* A run order whose every number, length and descriptor is as spec.h says. */
+bool request_is_run(void)
+{
+        const struct box_spec *spec = &request.spec;
+        int want = BOX_FD_FILES;
+
+        if (request.n < sizeof(*spec) || spec->magic != SPEC_MAGIC || spec->order != ORDER_RUN ||
+            !numbers_ok(spec))
+                return false;
+        if (request.n - sizeof(*spec) != spec->words_bytes)
+                return false;
+        if (spec->flags & SPEC_HAS_FILES)
+                want++;
+        if (spec->flags & SPEC_HAS_ARTEFACT)
+                want++;
+        return request.n_fds == want;
+}
+
+/* Descriptors travel packed; put each where enum box_fd says, so the box finds FILES and ARTEFACT by name. */
+int request_forward(int channel)
+{
+        struct iovec iov[2] = { { &request.spec, sizeof(request.spec) },
+                                { request.words, request.n - sizeof(request.spec) } };
+        int fds[BOX_FD_COUNT], n = request.n_fds;
+        union {
+                char bytes[CMSG_SPACE(sizeof(fds))];
+                struct cmsghdr align;
+        } control = { 0 };
+        struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2, .msg_control = &control };
+        struct cmsghdr *cmsg;
+
+        memcpy(fds, request.fds, sizeof(fds));
+        if ((request.spec.flags & SPEC_FLAGS_ALL) == SPEC_HAS_ARTEFACT) {
+                fds[BOX_FD_ARTEFACT] = fds[BOX_FD_FILES]; /* a place holder keeps the numbering */
+                n = BOX_FD_COUNT;
+        }
+        msg.msg_controllen = CMSG_SPACE((size_t)n * sizeof(int));
+        cmsg = CMSG_FIRSTHDR(&msg);
+        cmsg->cmsg_level = SOL_SOCKET;
+        cmsg->cmsg_type = SCM_RIGHTS;
+        cmsg->cmsg_len = CMSG_LEN((size_t)n * sizeof(int));
+        memcpy(CMSG_DATA(cmsg), fds, (size_t)n * sizeof(int));
+        return sendmsg(channel, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}

@@ -1,0 +1,169 @@
+/*
+ * Prepare: one box from its cgroup to READY, and away again.
+ *
+ * The keeper clones init into all namespaces but the user's; init and the process that becomes the program do the rest
+ * inside (init.c, program.c) and say READY or the step that failed.  A box is used once.
+ */
+#include "box/keeper.h"
+#include "box/steps.h"
+
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+enum { PREPARE_MS = 10000 }; /* a box that is not ready by then is thrown away */
+
+void box_end(void)
+{
+        struct box *box = &keeper.box;
+
+        if (box->pid <= 0)
+                return;
+        (void)syscall(SYS_pidfd_send_signal, box->pidfd, SIGKILL, NULL, 0);
+        while (waitpid(box->pid, NULL, __WALL) < 0 && errno == EINTR)
+                ;
+        box->pid = 0;
+}
+
+void box_discard(void)
+{
+        struct box *box = &keeper.box;
+
+        box_end();
+        close_fd(&box->pidfd);
+        close_fd(&box->control);
+        close_fd(&box->order);
+        account_discard(&keeper.account);
+}
+
+static int clone_init(int group, const struct box_plan *plan)
+{
+        struct box *box = &keeper.box;
+        struct clone_args args = {
+                .flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
+                         CLONE_PIDFD,
+                .pidfd = (uint64_t)(uintptr_t)&box->pidfd,
+                .exit_signal = SIGCHLD,
+        };
+        long pid;
+
+        if (group >= 0) {
+                args.flags |= CLONE_INTO_CGROUP;
+                args.cgroup = (uint64_t)group;
+        }
+        pid = syscall(SYS_clone3, &args, sizeof(args));
+        if (pid == 0)
+                init_main(plan);
+        if (pid < 0)
+                return -errno;
+        box->pid = (pid_t)pid;
+        return 0;
+}
+
+static bool take_frame(int channel, struct word_frame *frame)
+{
+        return recv(channel, frame, sizeof(*frame), MSG_DONTWAIT) == (ssize_t)sizeof(*frame);
+}
+
+/* Why there is no READY.  The one that failed has said so before it ended; the other only ended. */
+static int take_failure(enum step *ret_step)
+{
+        const int channels[2] = { keeper.box.control, keeper.box.order };
+        struct word_frame frame;
+
+        for (int i = 0; i < 2; i++)
+                while (take_frame(channels[i], &frame))
+                        if (frame.word == WORD_FAILED) {
+                                *ret_step = (enum step)frame.step;
+                                return frame.error ? -frame.error : -EPROTO;
+                        }
+        return -ECHILD; /* killed without a word */
+}
+
+/* 0: READY.  A failure's words are looked for on both channels. */
+static int take_ready(int channel, enum step *ret_step)
+{
+        struct word_frame frame;
+
+        if (!take_frame(channel, &frame))
+                return take_failure(ret_step);
+        if (frame.word == WORD_READY)
+                return 0;
+        if (frame.word != WORD_FAILED)
+                return take_failure(ret_step);
+        *ret_step = (enum step)frame.step;
+        return frame.error ? -frame.error : -EPROTO;
+}
+
+/* Both must be done: the program's process with the set-up, and init with giving up its own privileges. */
+static int await_ready(enum step *ret_step)
+{
+        struct pollfd fds[2] = { { keeper.box.order, POLLIN, 0 }, { keeper.box.control, POLLIN, 0 } };
+
+        *ret_step = STEP_BOX_CLONE;
+        while (fds[0].fd >= 0 || fds[1].fd >= 0) {
+                int ready = poll(fds, 2, PREPARE_MS);
+
+                if (ready < 0 && errno == EINTR)
+                        continue;
+                if (ready <= 0)
+                        return -ETIMEDOUT;
+                for (int i = 0; i < 2; i++) {
+                        int r = fds[i].fd >= 0 && fds[i].revents ? take_ready(fds[i].fd, ret_step) : 1;
+
+                        if (r < 0)
+                                return r;
+                        if (r == 0)
+                                fds[i].fd = -1;
+                }
+        }
+        return 0;
+}
+
+static int make_channels(int control[2], int order[2])
+{
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0)
+                return -errno;
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, order) < 0) {
+                int r = -errno;
+
+                close(control[0]);
+                close(control[1]);
+                return r;
+        }
+        return 0;
+}
+
+int box_prepare(uint64_t disk_bytes, uint64_t inodes, enum step *ret_step)
+{
+        struct box *box = &keeper.box;
+        int control[2], order[2], group, r;
+
+        *box = (struct box){
+                .pidfd = -1, .control = -1, .order = -1, .disk_bytes = disk_bytes, .inodes = inodes
+        };
+        *ret_step = STEP_BOX_CGROUP;
+        r = steps_fault(STEP_BOX_CGROUP);
+        r = r ? r : account_prepare(&keeper.account, &group);
+        if (r < 0)
+                return r;
+        *ret_step = STEP_BOX_CHANNEL;
+        r = steps_fault(STEP_BOX_CHANNEL);
+        r = r ? r : make_channels(control, order);
+        if (r < 0)
+                return r;
+        box->control = control[0];
+        box->order = order[0];
+        *ret_step = STEP_BOX_CLONE;
+        r = steps_fault(STEP_BOX_CLONE);
+        r = r ? r
+              : clone_init(group, &(struct box_plan){ keeper.boot, disk_bytes, inodes, control[1], order[1],
+                                                      keeper.proc });
+        close(control[1]);
+        close(order[1]);
+        return r ? r : await_ready(ret_step);
+}

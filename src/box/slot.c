@@ -1,0 +1,104 @@
+/*
+ * The slot, made once by its keeper: namespaces, loopback, root, privileges, filter.  After the last row the keeper holds
+ * the few capabilities that making boxes takes, sees nothing of the host, and can open no path of it.
+ */
+#include "box/slot.h"
+#include "box/keeper.h"
+#include "box/mounts.h"
+#include "box/root.h"
+#include "box/steps.h"
+
+#include <grp.h>
+#include <linux/capability.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+enum { PRIORITY = -20 };
+
+/* What making boxes takes: namespaces and mounts, the slot's ids, bounding sets, ending init. */
+static const uint64_t keeper_capabilities = UINT64_C(1) << CAP_SYS_ADMIN | UINT64_C(1) << CAP_SETUID |
+                                            UINT64_C(1) << CAP_SETGID | UINT64_C(1) << CAP_SETPCAP |
+                                            UINT64_C(1) << CAP_KILL;
+
+int slot_boot_map(const struct slot_boot **ret_boot)
+{
+        const struct slot_boot *boot = mmap(NULL, sizeof(*boot), PROT_READ, MAP_PRIVATE, SLOT_FD_BOOT, 0);
+
+        if (boot == MAP_FAILED)
+                return -errno;
+        if (boot->magic != SLOT_MAGIC)
+                return -EBADMSG;
+        *ret_boot = boot;
+        return 0;
+}
+
+static int enter_namespaces(const void *context)
+{
+        (void)context;
+        if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC) < 0)
+                return -errno;
+        return sethostname("box", 3) < 0 || setdomainname("", 0) < 0 ? -errno : 0;
+}
+
+static int raise_loopback(const void *context)
+{
+        CLEANUP(close_fd) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        struct ifreq up = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+
+        (void)context;
+        if (fd < 0)
+                return -errno;
+        return ioctl(fd, SIOCSIFFLAGS, &up) < 0 ? -errno : 0;
+}
+
+static int drop_privileges(const void *context)
+{
+        int r = setgroups(0, NULL) < 0 ? -errno : 0;
+
+        (void)context;
+        /* we share the slot's cgroup with up to thousands of busy threads and must wake in time to end them */
+        (void)setpriority(PRIO_PROCESS, 0, PRIORITY);
+        r = r ? r : privileges_lock_securebits();
+        r = r ? r : privileges_keep(keeper_capabilities);
+        if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                r = -errno;
+        if (r == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+                r = -errno;
+        return r;
+}
+
+static int load_filters(const void *context)
+{
+        const struct keeper *of = context;
+        int r = 0;
+
+        for (int i = 0; r == 0 && i < SLOT_FILTERS; i++)
+                r = filter_load(of->boot->filter[i], of->boot->n_filter[i]);
+        return r;
+}
+
+int slot_build(struct keeper *of, enum step *ret_step)
+{
+        static const struct step_row before[] = {
+                { STEP_SLOT_NAMESPACES, enter_namespaces },
+                { STEP_SLOT_LOOPBACK, raise_loopback },
+        };
+        static const struct step_row after[] = {
+                { STEP_SLOT_PRIVILEGES, drop_privileges },
+                { STEP_SLOT_FILTER, load_filters },
+        };
+        int r = steps_run(before, ARRAY_LEN(before), of, ret_step);
+
+        r = r ? r : root_build(of->boot, ret_step);
+        if (r < 0)
+                return r;
+        *ret_step = STEP_SLOT_PROC;
+        r = steps_fault(STEP_SLOT_PROC);
+        of->proc = r ? r : mount_detached_proc();
+        return of->proc < 0 ? of->proc : steps_run(after, ARRAY_LEN(after), of, ret_step);
+}

@@ -15,7 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
-enum { RETRY_MS = 1000 }; /* between failed preparations */
+enum { RETRY_MS = 200 }; /* between failed preparations */
 
 struct keeper keeper;
 

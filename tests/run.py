@@ -80,42 +80,64 @@ def put(path, value):
         return False
 
 
+V2_CONTROLLERS = {"memory", "pids", "cpu"}
+
+
+def v2_base(old):
+    """Where a v2 group with controllers can be made: below ours only if it is the root or hands them down already.
+
+    KERNEL: a v2 group with processes of its own cannot hand controllers to its children, the root excepted; but what our
+    group has, its parent hands down, so beside it there is always a place.
+    """
+    wanted = V2_CONTROLLERS & set((old / "cgroup.controllers").read_text().split())
+    if not wanted <= set((old / "cgroup.subtree_control").read_text().split()):
+        if (old / "cgroup.type").exists():
+            return old.parent if (old.parent / "cgroup.procs").exists() else old
+        for name in wanted:
+            put(old / "cgroup.subtree_control", f"+{name}")
+    return old
+
+
+def v2_leaf(new):
+    """The group for this process itself: a leaf where @new has controllers to hand down."""
+    wanted = V2_CONTROLLERS & set((new / "cgroup.controllers").read_text().split())
+    if not wanted:
+        return new
+    (new / "harness").mkdir()
+    for name in wanted:
+        put(new / "cgroup.subtree_control", f"+{name}")
+    return new / "harness"
+
+
 class Groups:
     """A cgroup of this run's own in every hierarchy; leaving it kills and removes all that is left in it."""
 
     def __init__(self):
         self.made = []
-        self.v2_parent = None
 
     def __enter__(self):
+        try:
+            self.enter()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def enter(self):
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 9 // 10
         for controllers, old in own_groups():
-            new = old / f"coderunr-tests-{os.getpid()}"
+            new = (old if controllers else v2_base(old)) / f"coderunr-tests-{os.getpid()}"
             new.mkdir()
             self.made.append((old, new))
             for name in ("cpuset.mems", "cpuset.cpus"):
                 if (new / name).exists() and "cpuset" in controllers:
                     put(new / name, (old / name).read_text())
-            put(new / "memory.limit_in_bytes", memory)
+            for name in ("memory.limit_in_bytes", "memory.max"):
+                put(new / name, memory)
             put(new / "pids.max", 16384)
-            if not controllers:
-                self.enter_v2(old, new, memory)
-            elif not put(new / "cgroup.procs", os.getpid()):
-                raise SystemExit(f"run.py: {new} does not take this process")
-        return self
-
-    def enter_v2(self, old, new, memory):
-        """KERNEL: a v2 group with processes of its own cannot give controllers to its children; so a leaf for us."""
-        wanted = [name for name in ("memory", "pids", "cpu") if name in (new / "cgroup.controllers").read_text()]
-        put(new / "memory.max", memory)
-        leaf = new
-        if wanted:
-            leaf = new / "harness"
-            leaf.mkdir()
-            put(new / "cgroup.subtree_control", " ".join(f"+{name}" for name in wanted))
-            self.v2_parent = new
-        if not put(leaf / "cgroup.procs", os.getpid()):
-            raise SystemExit(f"run.py: {leaf} does not take this process")
+            leaf = new if controllers else v2_leaf(new)
+            if not put(leaf / "cgroup.procs", os.getpid()):
+                raise SystemExit(f"run.py: {leaf} does not take this process")
 
     def __exit__(self, *_):
         for old, new in self.made:
@@ -225,11 +247,11 @@ def run_unit(totals, build, names):
     step("unit tests")
     listed = subprocess.run(["meson", "test", "-C", build, "--suite", "unit", "--list", "--no-rebuild"],
                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
-    tests = [line.split(" / ")[-1].strip() for line in listed.splitlines() if " / " in line]
+    tests = [line.split(" / ")[-1].strip() for line in listed.splitlines() if line.strip()]
     if names:
         tests = [test for test in tests if any(name in test for name in names)]
-        if not tests:
-            return
+    if not tests:
+        return
     log = pathlib.Path(build) / "meson-logs/testlog.json"
     log.unlink(missing_ok=True)
     done = subprocess.run(["meson", "test", "-C", build, "--no-rebuild", "--suite", "unit", *tests], text=True,
@@ -351,10 +373,7 @@ def outside(options):
         words += ["--all"] if options.all else []
         for _, group in groups.made:
             words += ["--group", str(group)]
-        env = dict(os.environ)
-        if groups.v2_parent and len(groups.made) == 1:
-            env["CODERUNR_CGROUP_PARENT"] = "/" + str(groups.v2_parent.relative_to("/sys/fs/cgroup"))
-        with subprocess.Popen([*words, "--", *options.names], env=env, stdin=subprocess.DEVNULL) as child:
+        with subprocess.Popen([*words, "--", *options.names], stdin=subprocess.DEVNULL) as child:
             try:
                 return child.wait()
             finally:

@@ -218,6 +218,22 @@ def check_rows_tested():
     return found
 
 
+def check_packages():
+    """A library of the build is a package that ./dev installs: the owner of its .pc file is asked of dpkg."""
+    listed = set(re.findall(r"^(?!#)\S+ (\S+)", pathlib.Path("tools/packages.txt").read_text(), re.M))
+    builds = [pathlib.Path("meson.build"), *sorted(pathlib.Path("src").rglob("meson.build")), pathlib.Path("tests/meson.build")]
+    names = {name for build in builds for name in re.findall(r"dependency\('([\w.+-]+)'", build.read_text())}
+    found = []
+    for name in sorted(names):
+        where = subprocess.run(["pkg-config", "--variable=pcfiledir", name], stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, text=True, check=False).stdout.strip()
+        owner = subprocess.run(["dpkg", "-S", f"{where}/{name}.pc"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                               text=True, check=False).stdout.split(":")[0] if where else ""
+        if owner and owner not in listed:
+            found.append(f"tools/packages.txt: {owner} is missing, meson.build asks for {name}")
+    return found
+
+
 def check_papers():
     done = subprocess.run([sys.executable, "tools/defdoc.py", "--check"], stdout=subprocess.PIPE, text=True, check=False)
     return done.stdout.splitlines()
@@ -235,6 +251,7 @@ CHECKS = [
     ("names", check_names),
     ("nothing unfinished", check_unfinished),
     ("rows named by tests", check_rows_tested),
+    ("packages of the build", check_packages),
     ("papers made from tables", check_papers),
 ]
 

@@ -11,8 +11,8 @@
 #include <sys/mman.h>
 
 /* A call that a newer kernel table names but this architecture lacks (open, fork on arm64) is no error. */
-static int rule(scmp_filter_ctx ctx, uint32_t action, const char *name, unsigned n, struct scmp_arg_cmp arg,
-                struct err *err)
+static int rule(scmp_filter_ctx ctx, uint32_t action, const char *name, unsigned n,
+                const struct scmp_arg_cmp *args, struct err *err)
 {
         int call = seccomp_syscall_resolve_name(name);
         int r;
@@ -22,26 +22,27 @@ static int rule(scmp_filter_ctx ctx, uint32_t action, const char *name, unsigned
                                "seccomp.def names %s, which the installed libseccomp does not know", name);
         if (call < 0)
                 return 0;
-        r = n ? seccomp_rule_add_array(ctx, action, call, 1, &arg)
-              : seccomp_rule_add_array(ctx, action, call, 0, NULL);
+        r = seccomp_rule_add_array(ctx, action, call, n, args);
         return r < 0 ? err_errno(err, r, "seccomp rule for %s", name) : 0;
 }
 
+#define ARGS(...) ((const struct scmp_arg_cmp[]){ __VA_ARGS__ })
+
 static int add_list(scmp_filter_ctx ctx, struct err *err)
 {
-        const struct scmp_arg_cmp none = { 0 };
         int r = 0;
 
-#define ALLOW(call, set) r = r ? r : rule(ctx, SCMP_ACT_ALLOW, #call, 0, none, err);
+#define ALLOW(call, set) r = r ? r : rule(ctx, SCMP_ACT_ALLOW, #call, 0, NULL, err);
 #define SETUP(call)      ALLOW(call, setup)
 #define ALLOW_EQ(call, set, arg, value)                                                                      \
         r = r ? r                                                                                            \
-              : rule(ctx, SCMP_ACT_ALLOW, #call, 1, SCMP_CMP32(arg, SCMP_CMP_MASKED_EQ, 0xffffffff, value),  \
-                     err);
-#define REFUSE(call, error, why) r = r ? r : rule(ctx, SCMP_ACT_ERRNO(error), #call, 0, none, err);
-#define KILL(call, why)          r = r ? r : rule(ctx, SCMP_ACT_KILL_PROCESS, #call, 0, none, err);
+              : rule(ctx, SCMP_ACT_ALLOW, #call, 1,                                                          \
+                     ARGS(SCMP_CMP32(arg, SCMP_CMP_MASKED_EQ, 0xffffffff, value)), err);
+#define REFUSE(call, error, why) r = r ? r : rule(ctx, SCMP_ACT_ERRNO(error), #call, 0, NULL, err);
+#define KILL(call, why)          r = r ? r : rule(ctx, SCMP_ACT_KILL_PROCESS, #call, 0, NULL, err);
 #define REFUSE_BITS(call, error, arg, mask, value, why)
 #define REFUSE_ABOVE(call, error, arg, value, why)
+#define REFUSE_WRITE(call, error, arg, value, pointer, why)
 #include "box/seccomp.def"
 #undef ALLOW
 #undef SETUP
@@ -50,6 +51,7 @@ static int add_list(scmp_filter_ctx ctx, struct err *err)
 #undef KILL
 #undef REFUSE_BITS
 #undef REFUSE_ABOVE
+#undef REFUSE_WRITE
         return r;
 }
 
@@ -64,10 +66,17 @@ static int add_refusals(scmp_filter_ctx ctx, struct err *err)
 #define KILL(call, why)
 #define REFUSE_BITS(call, error, arg, mask, value, why)                                                      \
         r = r ? r                                                                                            \
-              : rule(ctx, SCMP_ACT_ERRNO(error), #call, 1, SCMP_CMP64(arg, SCMP_CMP_MASKED_EQ, mask, value), \
-                     err);
+              : rule(ctx, SCMP_ACT_ERRNO(error), #call, 1,                                                   \
+                     ARGS(SCMP_CMP64(arg, SCMP_CMP_MASKED_EQ, mask, value)), err);
 #define REFUSE_ABOVE(call, error, arg, value, why)                                                           \
-        r = r ? r : rule(ctx, SCMP_ACT_ERRNO(error), #call, 1, SCMP_CMP64(arg, SCMP_CMP_GT, value), err);
+        r = r ? r                                                                                            \
+              : rule(ctx, SCMP_ACT_ERRNO(error), #call, 1, ARGS(SCMP_CMP64(arg, SCMP_CMP_GT, value)), err);
+#define REFUSE_WRITE(call, error, arg, value, pointer, why)                                                  \
+        r = r ? r                                                                                            \
+              : rule(ctx, SCMP_ACT_ERRNO(error), #call, 2,                                                   \
+                     ARGS(SCMP_CMP64(arg, SCMP_CMP_MASKED_EQ, 0xffffffff, value),                            \
+                          SCMP_CMP64(pointer, SCMP_CMP_NE, 0)),                                              \
+                     err);
 #include "box/seccomp.def"
         return r;
 }

@@ -83,13 +83,12 @@ static int limit(int resource, uint64_t soft, bool both)
         return syscall(SYS_prlimit64, 0, resource, &now, NULL) < 0 ? -errno : 0;
 }
 
-/* Only ever lowered.  RLIMIT_CORE is 1, not 0: KERNEL: a piped core_pattern is run at 0 too, but not at 1. */
+/* Only ever lowered.  RLIMIT_CORE is the keeper's (slot.c): the filter lets nobody change it. */
 static int set_limits(void)
 {
         int r = limit(RLIMIT_NOFILE, order.spec.open_files, true);
 
         r = r ? r : limit(RLIMIT_FSIZE, order.spec.file_size_bytes, true);
-        r = r ? r : limit(RLIMIT_CORE, 1, true);
         r = r ? r : limit(RLIMIT_MEMLOCK, LOCKED_BYTES, true);
         r = r ? r : limit(RLIMIT_SIGPENDING, SIGNALS_PENDING, true);
         return r ? r : limit(RLIMIT_STACK, MIN(order.spec.memory_bytes, (uint64_t)STACK_BYTES), false);

@@ -61,6 +61,9 @@ static int drop_privileges(const void *context)
         int r = setgroups(0, NULL) < 0 ? -errno : 0;
 
         (void)context;
+        /* KERNEL: a piped core_pattern is run, as root and outside every limit, at a limit of 0 too, but not at 1 */
+        if (r == 0 && setrlimit(RLIMIT_CORE, &(struct rlimit){ 1, 1 }) < 0)
+                r = -errno;
         /* we share the slot's cgroup with up to thousands of busy threads and must wake in time to end them */
         (void)setpriority(PRIO_PROCESS, 0, PRIORITY);
         r = r ? r : privileges_lock_securebits();

@@ -8,6 +8,7 @@
 #include "util/err.h"
 #include "util/log.h"
 
+#include <ftw.h>
 #include <stdarg.h>
 #include <setjmp.h>
 #include <cmocka.h>
@@ -184,7 +185,8 @@ static void test_memory_answers(void **state)
         again = (struct discover_question){ .path = path, .argv = argv };
         discover_remember_load(&config, &again, 1);
         assert_false(again.known);
-        assert_int_equal(0, unlink(strcat(strcpy(path, folder), "/runtimes.cache")));
+        snprintf(path, sizeof(path), "%s/runtimes.cache", folder);
+        assert_int_equal(unlink(path), 0);
 }
 
 static void test_a_bad_manifest_is_named(void **state)
@@ -264,12 +266,14 @@ static int set_up(void **state)
         return 0;
 }
 
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *walk)
+{
+        return remove(path);
+}
+
 static int tear_down(void **state)
 {
-        char command[300];
-
-        snprintf(command, sizeof(command), "rm -rf %s", folder);
-        return system(command);
+        return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 int main(void)

@@ -31,14 +31,9 @@ def test_self_test(engine, language):
         assert not list(corpus.faults(test["self_test"], answer.json())), f"{version}\n{corpus.show(answer.json())}"
 
 
-@pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda manifest: manifest["title"])
-def test_aliases_find_it(engine, manifest):
-    rows = [row for row in engine.runtimes() if row["language"] == manifest["language"]]
-    if not rows:
-        pytest.skip(f"{manifest['language']} is not installed")
-    names = {alias for row in rows for alias in row["aliases"]}
-    if len(BY_LANGUAGE[manifest["language"]]) == 1:
-        assert names == set(manifest.get("aliases", []))
+def test_aliases_are_those_of_the_manifests(engine):
+    for row in engine.runtimes():
+        assert row["aliases"] in [manifest.get("aliases", []) for manifest in BY_LANGUAGE[row["language"]]], row
 
 
 def test_the_first_thirteen_have_manifests():

@@ -196,7 +196,7 @@ static int apply_flag(struct config *config, const char *const *words, const cha
 {
         size_t n = config_flag_words(words);
         char name[NAME_MAX_BYTES];
-        const char *value;
+        const char *value = NULL;
 
         if (n == 0)
                 return unknown_flag(*words, err);

@@ -18,7 +18,7 @@ static const unsigned char steps[FLOW_STATE_COUNT][FLOW_EVENT_COUNT] = {
 static bool is_holders(enum flow_event event)
 {
         return event == FLOW_EVENT_FINISH || event == FLOW_EVENT_FAULT || event == FLOW_EVENT_LOST ||
-               event == FLOW_EVENT_REFUSE;
+               event == FLOW_EVENT_RETURN || event == FLOW_EVENT_REFUSE;
 }
 
 int flow_step(const struct flow *flow, enum flow_event event, uint64_t fence, struct flow *ret_flow)
@@ -35,6 +35,8 @@ int flow_step(const struct flow *flow, enum flow_event event, uint64_t fence, st
                 after.attempts++;
                 after.fence++;
         }
+        if (event == FLOW_EVENT_RETURN)
+                after.attempts--;
         if (after.state == FLOW_RETRY && after.attempts >= FLOW_ATTEMPTS)
                 after.state = FLOW_FAILED;
         *ret_flow = after;

@@ -40,7 +40,7 @@ enum {
 
 /*
  * What @event makes of @flow: 0 and *ret_flow, or an outcome above.  @fence is that of the holder who says FINISH, FAULT,
- * LOST or REFUSE, and is not looked at for the others.  After a step to FLOW_RETRY, FLOW_PAUSE_NS() holds.
+ * LOST, RETURN or REFUSE, and is not looked at for the others.  After a step to FLOW_RETRY, FLOW_PAUSE_NS() holds.
  */
 int flow_step(const struct flow *flow, enum flow_event event, uint64_t fence, struct flow *ret_flow) MUST_USE;
 

@@ -200,20 +200,136 @@ static void result_take(struct walk *walk, struct wire_result *ret)
                 ret->tail = take_tail(walk, "tail", ret->tail_bytes);
 }
 
+static void input_put(struct walk *walk, const struct wire_input *from)
+{
+#define WIRE_INPUT PUT
+#include "job/wire.def"
+        put_tail(walk, "bytes", from->p, from->bytes);
+}
+
+static void input_take(struct walk *walk, struct wire_input *ret)
+{
+#define WIRE_INPUT TAKE
+#include "job/wire.def"
+        ret->p = take_tail(walk, "bytes", ret->bytes);
+}
+
+static void taken_put(struct walk *walk, const struct wire_taken *from)
+{
+#define WIRE_TAKEN PUT
+#include "job/wire.def"
+}
+
+static void taken_take(struct walk *walk, struct wire_taken *ret)
+{
+#define WIRE_TAKEN TAKE
+#include "job/wire.def"
+}
+
+static void begin_put(struct walk *walk, const struct wire_begin *from)
+{
+#define WIRE_BEGIN PUT
+#include "job/wire.def"
+}
+
+static void begin_take(struct walk *walk, struct wire_begin *ret)
+{
+#define WIRE_BEGIN TAKE
+#include "job/wire.def"
+}
+
+static void chunk_put(struct walk *walk, const struct wire_chunk *from)
+{
+#define WIRE_CHUNK PUT
+#include "job/wire.def"
+        put_tail(walk, "bytes", from->p, from->bytes);
+}
+
+static void chunk_take(struct walk *walk, struct wire_chunk *ret)
+{
+#define WIRE_CHUNK TAKE
+#include "job/wire.def"
+        ret->p = take_tail(walk, "bytes", ret->bytes);
+}
+
+static void end_put(struct walk *walk, const struct wire_end *from)
+{
+#define WIRE_END PUT
+#include "job/wire.def"
+        stage_put(walk, &from->result);
+        put_tail(walk, "text", from->text, from->result.text_bytes);
+}
+
+static void end_take(struct walk *walk, struct wire_end *ret)
+{
+#define WIRE_END TAKE
+#include "job/wire.def"
+        stage_take(walk, &ret->result);
+        if (ret->result.n_marks > 0 || ret->result.output_bytes > 0)
+                walk_fail(walk, -EBADMSG, "output_bytes");
+        ret->text = take_tail(walk, "text", ret->result.text_bytes);
+}
+
+static void frame_put(struct walk *walk, const struct wire_frame *frame)
+{
+        switch (frame->kind) {
+        case WIRE_KIND_JOB:
+                return job_put(walk, &frame->job);
+        case WIRE_KIND_CANCEL:
+                return cancel_put(walk, &frame->cancel);
+        case WIRE_KIND_SIGNAL:
+                return signal_put(walk, &frame->signal);
+        case WIRE_KIND_RESULT:
+                return result_put(walk, &frame->result);
+        case WIRE_KIND_INPUT:
+                return input_put(walk, &frame->input);
+        case WIRE_KIND_TAKEN:
+                return taken_put(walk, &frame->taken);
+        case WIRE_KIND_BEGIN:
+                return begin_put(walk, &frame->begin);
+        case WIRE_KIND_CHUNK:
+                return chunk_put(walk, &frame->chunk);
+        case WIRE_KIND_END:
+                return end_put(walk, &frame->end);
+        case WIRE_KIND_COUNT:
+                break;
+        }
+}
+
+static void frame_take(struct walk *walk, struct wire_frame *frame)
+{
+        switch (frame->kind) {
+        case WIRE_KIND_JOB:
+                return job_take(walk, &frame->job);
+        case WIRE_KIND_CANCEL:
+                return cancel_take(walk, &frame->cancel);
+        case WIRE_KIND_SIGNAL:
+                return signal_take(walk, &frame->signal);
+        case WIRE_KIND_RESULT:
+                return result_take(walk, &frame->result);
+        case WIRE_KIND_INPUT:
+                return input_take(walk, &frame->input);
+        case WIRE_KIND_TAKEN:
+                return taken_take(walk, &frame->taken);
+        case WIRE_KIND_BEGIN:
+                return begin_take(walk, &frame->begin);
+        case WIRE_KIND_CHUNK:
+                return chunk_take(walk, &frame->chunk);
+        case WIRE_KIND_END:
+                return end_take(walk, &frame->end);
+        case WIRE_KIND_COUNT:
+                break;
+        }
+}
+
 int wire_encode(const struct wire_frame *frame, struct bytes *out, const char **ret_field)
 {
         struct walk walk = { .out = out };
 
         put(&walk, "magic", WIRE_MAGIC, WIRE_MAGIC, WIRE_MAGIC);
         put(&walk, "kind", (int64_t)frame->kind, WIRE_KIND_JOB, WIRE_KIND_COUNT - 1);
-        if (walk.r == 0 && frame->kind == WIRE_KIND_JOB)
-                job_put(&walk, &frame->job);
-        else if (walk.r == 0 && frame->kind == WIRE_KIND_CANCEL)
-                cancel_put(&walk, &frame->cancel);
-        else if (walk.r == 0 && frame->kind == WIRE_KIND_SIGNAL)
-                signal_put(&walk, &frame->signal);
-        else if (walk.r == 0)
-                result_put(&walk, &frame->result);
+        if (walk.r == 0)
+                frame_put(&walk, frame);
         if (walk.r < 0)
                 *ret_field = walk.field;
         return walk.r;
@@ -235,14 +351,8 @@ int wire_decode(const void *p, size_t n, size_t n_fds, struct wire_frame *ret_fr
 
         take(&walk, "magic", WIRE_MAGIC, WIRE_MAGIC);
         frame.kind = (enum wire_kind)take(&walk, "kind", WIRE_KIND_JOB, WIRE_KIND_COUNT - 1);
-        if (walk.r == 0 && frame.kind == WIRE_KIND_JOB)
-                job_take(&walk, &frame.job);
-        else if (walk.r == 0 && frame.kind == WIRE_KIND_CANCEL)
-                cancel_take(&walk, &frame.cancel);
-        else if (walk.r == 0 && frame.kind == WIRE_KIND_SIGNAL)
-                signal_take(&walk, &frame.signal);
-        else if (walk.r == 0)
-                result_take(&walk, &frame.result);
+        if (walk.r == 0)
+                frame_take(&walk, &frame);
         if (walk.r == 0 && walk.in.n > 0)
                 walk_fail(&walk, -EBADMSG, "length");
         if (walk.r == 0 && n_fds != fds_needed(&frame))
@@ -276,6 +386,13 @@ static void stage_fill(struct wire_stage *wire, const struct stage_result *stage
                 .n_marks = stage->output.marks.n / sizeof(struct output_mark),
                 .output_bytes = stage->output.bytes.n,
         };
+}
+
+void wire_end_fill(struct wire_end *wire, const struct stage_result *result)
+{
+        stage_fill(&wire->result, result);
+        wire->result.n_marks = wire->result.output_bytes = 0;
+        wire->text = result->text;
 }
 
 /* The tail of a result; a few copies more than needed, and one place less that builds it. */
@@ -352,11 +469,8 @@ static int output_fill(struct output *output, const char *marks, uint64_t n_mark
         return n == 0 ? 0 : -EBADMSG;
 }
 
-static int stage_decode(const struct wire_stage *wire, const char **at, struct stage_result *stage)
+static void numbers_read(const struct wire_stage *wire, const char *text, struct stage_result *stage)
 {
-        const char *text = *at, *marks = text + wire->text_bytes;
-        const char *output = marks + wire->n_marks * sizeof(struct output_mark);
-
         stage->ran = wire->ran;
         stage->cached = wire->cached;
         stage->verdict = (enum verdict)wire->verdict;
@@ -367,6 +481,19 @@ static int stage_decode(const struct wire_stage *wire, const char **at, struct s
         stage->memory_bytes = wire->memory_bytes;
         memcpy(stage->text, text, wire->text_bytes);
         stage->text[wire->text_bytes] = '\0';
+}
+
+void wire_end_read(const struct wire_end *wire, struct stage_result *result)
+{
+        numbers_read(&wire->result, wire->text, result);
+}
+
+static int stage_decode(const struct wire_stage *wire, const char **at, struct stage_result *stage)
+{
+        const char *text = *at, *marks = text + wire->text_bytes;
+        const char *output = marks + wire->n_marks * sizeof(struct output_mark);
+
+        numbers_read(wire, text, stage);
         *at = output + wire->output_bytes;
         return output_fill(&stage->output, marks, wire->n_marks, output, wire->output_bytes);
 }

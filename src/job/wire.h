@@ -6,6 +6,12 @@
  *   frame   magic, kind, the fields of its kind as 64-bit numbers, then a tail of bytes
  *   tail    JOB: words (main file name, source names, arguments, each NUL-terminated), stdin when inlined
  *           RESULT: for each stage its text, marks, output; in a sealed memfd when large
+ *           INPUT, CHUNK: the bytes; END: the text of the stage
+ *
+ * An interactive job streams: the runner says BEGIN, CHUNK..., END for each stage and then the RESULT without
+ * the outputs, the front sends INPUT for the run stage.  Neither direction ever holds more than
+ * WIRE_WINDOW_BYTES that the other end has not said to be TAKEN; only what a box left in its pipes when it ended
+ * may go beyond.
  *
  * Descriptors travel beside a frame: JOB the sealed pack of the files, then stdin when not inlined;
  * RESULT its tail when not inlined, then the pack of a compile stage.  One frame is one SOCK_SEQPACKET
@@ -19,11 +25,13 @@
 #include "job/result.h"
 
 enum {
-        WIRE_MAGIC = 0x63727732,      /* "crw2": changes with the layout */
+        WIRE_MAGIC = 0x63727733,      /* "crw3": changes with the layout */
         WIRE_FRAME_BYTES = 80 * 1024, /* largest message */
         WIRE_WORDS_BYTES = JOB_WORDS_MAX + JOB_NAME_MAX + 1,
         WIRE_INLINE_INPUT = 16 * 1024,
         WIRE_INLINE_TAIL = 48 * 1024,
+        WIRE_CHUNK_BYTES = 32 * 1024,
+        WIRE_WINDOW_BYTES = 64 * 1024,
         WIRE_TEXT_BYTES = 255,
         WIRE_FDS_MAX = 2,
 };
@@ -31,7 +39,18 @@ enum {
 #define WIRE_INPUT_BYTES (4 * GIB)
 #define WIRE_TAIL_BYTES  (64 * GIB)
 
-enum wire_kind { WIRE_KIND_JOB = 1, WIRE_KIND_CANCEL, WIRE_KIND_SIGNAL, WIRE_KIND_RESULT, WIRE_KIND_COUNT };
+enum wire_kind {
+        WIRE_KIND_JOB = 1,
+        WIRE_KIND_CANCEL,
+        WIRE_KIND_SIGNAL,
+        WIRE_KIND_RESULT,
+        WIRE_KIND_INPUT,
+        WIRE_KIND_TAKEN,
+        WIRE_KIND_BEGIN,
+        WIRE_KIND_CHUNK,
+        WIRE_KIND_END,
+        WIRE_KIND_COUNT,
+};
 
 #define WIRE_MEMBER(type, field, least, most) type field;
 
@@ -58,6 +77,35 @@ struct wire_stage {
 #include "job/wire.def"
 };
 
+struct wire_input {
+#define WIRE_INPUT WIRE_MEMBER
+#include "job/wire.def"
+        const char *p;
+};
+
+struct wire_taken {
+#define WIRE_TAKEN WIRE_MEMBER
+#include "job/wire.def"
+};
+
+struct wire_begin {
+#define WIRE_BEGIN WIRE_MEMBER
+#include "job/wire.def"
+};
+
+struct wire_chunk {
+#define WIRE_CHUNK WIRE_MEMBER
+#include "job/wire.def"
+        const char *p;
+};
+
+struct wire_end {
+#define WIRE_END WIRE_MEMBER
+#include "job/wire.def"
+        struct wire_stage result; /* without marks and output */
+        const char *text;
+};
+
 struct wire_result {
 #define WIRE_RESULT WIRE_MEMBER
 #include "job/wire.def"
@@ -72,6 +120,11 @@ struct wire_frame {
                 struct wire_cancel cancel;
                 struct wire_signal signal;
                 struct wire_result result;
+                struct wire_input input;
+                struct wire_taken taken;
+                struct wire_begin begin;
+                struct wire_chunk chunk;
+                struct wire_end end;
         };
 };
 
@@ -104,3 +157,7 @@ int wire_result_encode(uint64_t ticket, const struct result *result,
 
 /* Fill @result (after result_init()) from a decoded frame and its tail, wherever that came from. */
 int wire_result_decode(const struct wire_result *wire, struct view tail, struct result *result) MUST_USE;
+
+/* A stage that ended, without its output: into a frame (which borrows the text), and back. */
+void wire_end_fill(struct wire_end *wire, const struct stage_result *result);
+void wire_end_read(const struct wire_end *wire, struct stage_result *result);

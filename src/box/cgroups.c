@@ -202,6 +202,20 @@ int cgroups_open(struct cgroups *cgroups, const char *name, struct err *err)
         return r;
 }
 
+void cgroups_sweep(const char *name)
+{
+        static const char *const controllers[] = { "memory", "pids", "cpuacct", "cpu", NULL };
+        char folder[PATH_MAX + 64];
+        struct hierarchy place;
+
+        for (size_t i = 0; i < ARRAY_LEN(controllers); i++) {
+                if (!hierarchy_find(controllers[i], NULL, &place))
+                        continue;
+                snprintf(folder, sizeof(folder), "%s/coderunr-%s", place.path, name);
+                sweep(folder);
+        }
+}
+
 static int open_file(const char *folder, uint32_t slot, const char *file, int flags)
 {
         char path[PATH_MAX];

@@ -29,6 +29,9 @@ struct cgroups {
 /* Find the hierarchies and make coderunr-<name> in each, sweeping what an engine of that name left. */
 int cgroups_open(struct cgroups *cgroups, const char *name, struct err *err) MUST_USE;
 
+/* Kill and remove what an engine of that name left behind; only for a name whose owner is known to be gone. */
+void cgroups_sweep(const char *name);
+
 /* Make the groups of one slot and open the files its keeper needs (-1: not there). */
 int cgroups_slot_open(const struct cgroups *cgroups, uint32_t slot, int ret_fds[ACCOUNT_FD_COUNT],
                       struct err *err) MUST_USE;

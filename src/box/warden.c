@@ -37,6 +37,15 @@ static int lock_range(uint32_t base)
         return fd;
 }
 
+static void unlock_range(uint32_t base, int fd)
+{
+        char path[64];
+
+        snprintf(path, sizeof(path), "/run/coderunr-%u.lock", base);
+        (void)unlink(path);
+        close(fd);
+}
+
 static int take_range(struct warden *warden, struct err *err)
 {
         int fd = -EWOULDBLOCK;
@@ -53,6 +62,23 @@ static int take_range(struct warden *warden, struct err *err)
                 return err_errno(err, fd, "cannot lock a uid range in /run");
         warden->lock = fd;
         return 0;
+}
+
+/* Other ranges may hold what an engine left that was killed; whoever can lock one knows that nobody lives there. */
+static void sweep_other_ranges(const struct warden *warden)
+{
+        char name[16];
+
+        for (uint32_t i = 0; i < RANGES; i++) {
+                uint32_t base = warden->args.uid_base + i * WARDEN_UIDS;
+                int fd = base == warden->uid_base ? -1 : lock_range(base);
+
+                if (fd < 0)
+                        continue;
+                snprintf(name, sizeof(name), "%u", base);
+                cgroups_sweep(name);
+                unlock_range(base, fd);
+        }
 }
 
 /* "a,b" as words with a NUL after each and an empty one at the end. */
@@ -110,6 +136,7 @@ int warden_open(struct warden *warden, const struct warden_args *args, struct er
         r = take_range(warden, err);
         if (r < 0)
                 return r;
+        sweep_other_ranges(warden);
         snprintf(name, sizeof(name), "%u", warden->uid_base);
         r = cgroups_open(&warden->cgroups, name, err);
         r = r ? r : fill_boot(warden, err);
@@ -225,8 +252,6 @@ int warden_reaped(struct warden *warden, pid_t pid)
 
 void warden_close(struct warden *warden)
 {
-        char path[64];
-
         for (uint32_t i = 0; warden->keepers && i < warden->args.n_slots; i++)
                 if (warden->keepers[i] > 0) {
                         (void)kill(warden->keepers[i], SIGKILL);
@@ -237,10 +262,7 @@ void warden_close(struct warden *warden)
                 ;
         free(warden->keepers);
         free(warden->boot);
-        if (warden->lock > 0) {
-                snprintf(path, sizeof(path), "/run/coderunr-%u.lock", warden->uid_base);
-                (void)unlink(path);
-                close_fd(&warden->lock);
-        }
+        if (warden->lock > 0)
+                unlock_range(warden->uid_base, warden->lock);
         *warden = (struct warden){ .lock = -1 };
 }

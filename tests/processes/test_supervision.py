@@ -55,7 +55,7 @@ def locked(uid_base):
 
 
 def cgroups():
-    found = glob.glob("/sys/fs/cgroup/**/coderunr-*[0-9]", recursive=True)
+    found = glob.glob("/sys/fs/cgroup/**/coderunr-[0-9]*", recursive=True)
     return sorted(path for path in found if not locked(path.rpartition("-")[2]))
 
 

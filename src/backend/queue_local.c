@@ -310,10 +310,11 @@ static struct place *next_of_lane(struct queue *queue, enum priority priority, c
         return line ? TAILQ_FIRST(&line->places) : NULL;
 }
 
-static int local_take(struct queue *queue, const char *lane, uint64_t now_ns, uint64_t *ret_seq)
+static int local_take(struct queue *queue, const char *lane, enum priority worst, uint64_t now_ns,
+                      uint64_t *ret_seq)
 {
         wake(queue, now_ns);
-        for (int i = 0; i < PRIORITY_COUNT; i++) {
+        for (int i = 0; i <= (int)worst; i++) {
                 struct place *place = lane ? next_of_lane(queue, (enum priority)i, lane)
                                            : next_of_rotation(&queue->rotations[i]);
 

@@ -50,6 +50,7 @@ void entry_put(struct record_out *out, const struct entry *entry)
         record_put(out, entry->flow.fence);
         record_put(out, entry->verdict);
         record_put_text(out, entry->text);
+        record_put(out, entry->outside);
         record_put(out, entry->n_cases);
         record_put(out, entry->n_done);
         record_put(out, entry->n_passed);
@@ -71,6 +72,7 @@ void entry_take(struct record_in *in, struct entry *ret_entry)
         ret_entry->flow.fence = record_take(in, 0, INT64_MAX);
         ret_entry->verdict = (enum verdict)record_take(in, 0, VERDICT_COUNT - 1);
         record_take_text(in, ret_entry->text, sizeof(ret_entry->text));
+        ret_entry->outside = record_take(in, 0, 1);
         ret_entry->n_cases = (uint32_t)record_take(in, 0, ENTRY_CASES_MAX);
         ret_entry->n_done = (uint32_t)record_take(in, 0, ENTRY_CASES_MAX);
         ret_entry->n_passed = (uint32_t)record_take(in, 0, ENTRY_CASES_MAX);

@@ -43,6 +43,7 @@ struct entry {
         struct flow flow;
         enum verdict verdict;          /* of the whole job, once it has ended */
         char text[ENTRY_TEXT_MAX + 1]; /* why it expired, failed or waits for another attempt, else "" */
+        bool outside;                  /* leased by an outside runner */
         uint32_t n_cases;
         uint32_t n_done;     /* cases with an outcome */
         uint32_t n_passed;   /* of those: ended ok and matched what was expected, where something was */

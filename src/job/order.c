@@ -96,19 +96,28 @@ int order_encode(const struct order *order, struct bytes *bytes)
         return out.error;
 }
 
-static void head_take(struct record_in *in, struct entry_head *ret_head, struct view *ret_memo)
+static void brief_take(struct record_in *in, struct order *order, struct view *ret_cases)
 {
         (void)record_take(in, ORDER_VERSION, ORDER_VERSION);
-        entry_head_take(in, ret_head);
-        *ret_memo = record_take_bytes(in, ORDER_MEMO_MAX);
+        entry_head_take(in, &order->head);
+        order->memo = record_take_bytes(in, ORDER_MEMO_MAX);
+        order->stop = (enum stop)record_take(in, 0, STOP_COUNT - 1);
+        order->compare.kind = (enum compare_kind)record_take(in, 0, COMPARE_COUNT - 1);
+        order->compare.absolute = number_of(record_take(in, 0, UINT64_MAX));
+        order->compare.relative = number_of(record_take(in, 0, UINT64_MAX));
+        order->parallel = (uint32_t)record_take(in, 0, ORDER_PARALLEL_MAX);
+        order->no_output = record_take(in, 0, 1);
+        record_take_text(in, order->set, sizeof(order->set));
+        *ret_cases = record_take_bytes(in, ORDER_BYTES_MAX);
 }
 
-int order_peek(struct view bytes, struct entry_head *ret_head, struct view *ret_memo)
+int order_peek(struct view bytes, struct order *ret_order, struct view *ret_cases)
 {
         struct record_in in;
 
+        *ret_order = (struct order){ 0 };
         record_in_init(&in, bytes);
-        head_take(&in, ret_head, ret_memo);
+        brief_take(&in, ret_order, ret_cases);
         return in.bad ? -EBADMSG : 0;
 }
 
@@ -185,21 +194,12 @@ static int job_take(struct record_in *in, const struct catalog *catalog, struct 
 
 int order_decode(struct view bytes, const struct catalog *catalog, struct order_read *read, struct err *err)
 {
-        struct order *order = &read->order;
         struct record_in in;
         int r = 0;
 
         *read = (struct order_read){ 0 };
         record_in_init(&in, bytes);
-        head_take(&in, &order->head, &order->memo);
-        order->stop = (enum stop)record_take(&in, 0, STOP_COUNT - 1);
-        order->compare.kind = (enum compare_kind)record_take(&in, 0, COMPARE_COUNT - 1);
-        order->compare.absolute = number_of(record_take(&in, 0, UINT64_MAX));
-        order->compare.relative = number_of(record_take(&in, 0, UINT64_MAX));
-        order->parallel = (uint32_t)record_take(&in, 0, ORDER_PARALLEL_MAX);
-        order->no_output = record_take(&in, 0, 1);
-        record_take_text(&in, order->set, sizeof(order->set));
-        read->cases = record_take_bytes(&in, ORDER_BYTES_MAX);
+        brief_take(&in, &read->order, &read->cases);
         if (record_take(&in, 0, 1) == 1)
                 r = job_take(&in, catalog, read, err);
         if (r == 0 && record_in_end(&in) < 0)

@@ -62,8 +62,8 @@ enum {
         ORDER_NO_RUNTIME = 1, /* its runtime is not installed (any more); a sentence in @err */
 };
 
-/* The head and the memo only; needs no catalog.  0 or -EBADMSG. */
-int order_peek(struct view bytes, struct entry_head *ret_head, struct view *ret_memo) MUST_USE;
+/* Everything but the job itself; needs no catalog.  0 or -EBADMSG. */
+int order_peek(struct view bytes, struct order *ret_order, struct view *ret_cases) MUST_USE;
 
 /* Limits are cut down to what the runtime allows today.  0, the outcome above, -EBADMSG or -ENOMEM. */
 int order_decode(struct view bytes, const struct catalog *catalog, struct order_read *ret_read,

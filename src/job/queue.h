@@ -46,8 +46,9 @@ struct queue_ops {
         /* Put in, whatever the limits: what was accepted once has to be.  0 or -errno. */
         int (*put)(struct queue *queue, const struct queue_item *item);
 
-        /* Take the next for @lane, or for our own runner (NULL).  0 or QUEUE_EMPTY. */
-        int (*take)(struct queue *queue, const char *lane, uint64_t now_ns, uint64_t *ret_seq);
+        /* Take the next for @lane, or for our own runner (NULL), of a priority no lower than @worst.  0 or QUEUE_EMPTY. */
+        int (*take)(struct queue *queue, const char *lane, enum priority worst, uint64_t now_ns,
+                    uint64_t *ret_seq);
 
         /* Forget one; it may be unknown. */
         void (*drop)(struct queue *queue, uint64_t seq);

@@ -29,10 +29,10 @@ typedef void (*exchange_result_fn)(struct exchange *exchange, const struct resul
 
 struct exchange {
         struct http1 http;
-        const struct front *front; /* configuration and catalog */
-        void *state;               /* the door's own, freed with free(3) */
+        const struct front *front;                 /* configuration and catalog */
+        void *state;                               /* the door's own, freed with free(3) */
         void (*on_end)(struct exchange *exchange); /* before that, however it ended; NULL: nothing to do */
-        struct view params[ROUTE_PARAMS_MAX];   /* of the path, where its route has {names}; not decoded */
+        struct view params[ROUTE_PARAMS_MAX];      /* of the path, where its route has {names}; not decoded */
 
         /* Below is the business of conn.c and exchange.c. */
         struct conn *conn;

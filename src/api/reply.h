@@ -8,8 +8,8 @@
 struct config;
 struct evbuffer;
 
-#define REPLY_JSON "application/json; charset=utf-8"
-#define REPLY_TEXT "text/plain; charset=utf-8"
+#define REPLY_JSON   "application/json; charset=utf-8"
+#define REPLY_TEXT   "text/plain; charset=utf-8"
 #define REPLY_NDJSON "application/x-ndjson"
 #define REPLY_EVENTS "text/event-stream"
 

@@ -31,7 +31,7 @@ struct server {
         size_t max_conns;
         uint64_t body_bytes; /* of all requests together */
         uint64_t body_bytes_max;
-        uint64_t answer_bytes;   /* of all answers that wait for their clients */
+        uint64_t answer_bytes; /* of all answers that wait for their clients */
         bool draining;
 };
 

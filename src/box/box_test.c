@@ -32,7 +32,8 @@ static const struct order_row rows[] = {
           .end = END_EXITED,
           .output = "1000\n1000\nbox\n/box/submission\n1000\n" },
         { { "sh", "-c",
-            "for f in /etc/shadow /root /home /work /proc/1/mem /proc/kcore /sys/fs; do test -e $f && echo "
+            "for f in /etc/shadow /root /home /srv /mnt /proc/1/mem /proc/kcore /proc/pid/1 "
+            "/proc/pid/meminfo /proc/pid/sys /sys/fs; do test -e $f && echo "
             "$f; done; exit 0" },
           .end = END_EXITED,
           .output = "" },

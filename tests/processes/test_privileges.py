@@ -1,6 +1,7 @@
 """What every process of a running engine holds, read from /proc while a job runs, against the promised table."""
 import os
 import pathlib
+import subprocess
 import threading
 import time
 
@@ -199,6 +200,14 @@ def test_the_program_goes_first_when_memory_is_short(tree):
     assert int(pathlib.Path(f"/proc/{program}/oom_score_adj").read_text()) == 1000
     for pid in (init, keeper):
         assert int(pathlib.Path(f"/proc/{pid}/oom_score_adj").read_text()) < 1000
+
+
+def test_no_user_namespace_can_be_made_inside(tree):
+    """The second lock beside the filter: the kernel's own count for the box's user namespace."""
+    _, program = tree.running()
+    done = subprocess.run(["nsenter", f"--user=/proc/{program}/ns/user", "--preserve-credentials",
+                           "cat", "/proc/sys/user/max_user_namespaces"], stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout.strip() == "0"
 
 
 def test_nobody_traces_init_or_keeper(tree):

@@ -54,7 +54,7 @@ def step(text):
 
 
 def own_groups():
-    """Our group in every mounted hierarchy, as (controllers, path); controllers are empty for v2."""
+    """Our group in every mounted hierarchy: (controllers, mount point, path); controllers are empty for v2."""
     mounts = {}
     for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
         left, right = line.split(" - ", 1)
@@ -67,7 +67,7 @@ def own_groups():
         for (kind, options), (root, where) in mounts.items():
             if (kind == "cgroup2" and not names) or (kind == "cgroup" and names and controllers <= options):
                 below = path[len(root):] if root != "/" and path.startswith(root) else path
-                yield controllers, pathlib.Path(where + below.rstrip("/"))
+                yield controllers, where, pathlib.Path(where + below.rstrip("/"))
                 break
 
 
@@ -125,7 +125,7 @@ class Groups:
 
     def enter(self):
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 9 // 10
-        for controllers, old in own_groups():
+        for controllers, where, old in own_groups():
             new = (old if controllers else v2_base(old)) / f"coderunr-tests-{os.getpid()}"
             new.mkdir()
             self.made.append((old, new))
@@ -136,6 +136,8 @@ class Groups:
                 put(new / name, memory)
             put(new / "pids.max", 16384)
             leaf = new if controllers else v2_leaf(new)
+            if leaf != new:
+                os.environ["CODERUNR_CGROUP_PARENT"] = "/" + str(new.relative_to(where))
             if not put(leaf / "cgroup.procs", os.getpid()):
                 raise SystemExit(f"run.py: {leaf} does not take this process")
 

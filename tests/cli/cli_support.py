@@ -24,7 +24,7 @@ def coderunr(tmp_path):
 
     def run(*words, env=None, text=True, stdin=None, timeout=60):
         bare = {name: value for name, value in os.environ.items()
-                if not name.startswith(("CODERUNR_", "PISTON_", "RUNNER_"))}
+                if not name.startswith(("CODERUNR_", "PISTON_", "RUNNER_")) or name == "CODERUNR_CGROUP_PARENT"}
         bare["CODERUNR_DATA_DIRECTORY"] = str(tmp_path / "data")
         given = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
         return subprocess.run([BINARY, *words], capture_output=True, text=text, env={**bare, **(env or {})},

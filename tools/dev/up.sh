@@ -13,6 +13,15 @@ if [[ " ${groups[*]} " == *" all "* ]]; then
 fi
 build_release
 
+# Where cgroup v2 is all there is, our own group holds the shell too and so cannot hand controllers down (a rule of the
+# kernel); beside it there is a place.
+group=$(sed -n 's/^0:://p' /proc/self/cgroup)
+if [[ $group == /?* && -z ${CODERUNR_CGROUP_PARENT-} ]] &&
+        grep -qsw memory "/sys/fs/cgroup$group/cgroup.controllers"; then
+        parent=${group%/*}
+        export CODERUNR_CGROUP_PARENT=${parent:-/}
+fi
+
 engine=$ROOT/build/release/coderunr
 address=$("$engine" config bind_address "${options[@]}") || exit 1
 address=${address%%,*}

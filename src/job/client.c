@@ -12,11 +12,9 @@
 #include "job/link.h"
 #include "job/result.h"
 #include "job/wire.h"
-#include "runtime/runtime.h"
 #include "util/err.h"
 #include "util/fdio.h"
 #include "util/log.h"
-#include "util/pack.h"
 
 #include <event2/event.h>
 #include <fcntl.h>
@@ -34,7 +32,11 @@ struct open_job {
         uint64_t ticket;
         client_done_fn done;
         void *arg;
-        struct wire_message message; /* as it was sent, to be sent again */
+        struct wire_message message;            /* as it was sent, to be sent again */
+        const struct client_stream_fns *stream; /* NULL: it does not */
+        struct bytes input; /* what the runner has not said to be taken; sent again like the job */
+        bool last;          /* nothing will be added */
+        bool heard;         /* something of it was told: a second runner would contradict it */
         bool sent;
         bool again;   /* was with a runner that died */
         bool refused; /* never sent: the loop answers */
@@ -79,6 +81,7 @@ static void drop(struct client *client, struct open_job *job)
         TAILQ_REMOVE(job->refused ? &client->refused : &client->jobs, job, link);
         client->n_jobs--;
         wire_message_deinit(&job->message);
+        bytes_deinit(&job->input);
         free(job);
 }
 
@@ -158,6 +161,8 @@ static void runner_gone(struct client *client)
 
         link_free(client->link);
         client->link = NULL;
+        TAILQ_FOREACH(job, &client->jobs, link)
+        job->again = job->again || job->heard;
         finish_all(client, true);
         TAILQ_FOREACH(job, &client->jobs, link)
         {
@@ -190,6 +195,35 @@ static int message_copy(const struct wire_message *from, struct wire_message *to
         return r;
 }
 
+static void send_frame(struct client *client, const struct wire_frame *frame)
+{
+        CLEANUP(wire_message_deinit) struct wire_message message = WIRE_MESSAGE_INIT;
+        const char *field = "";
+
+        if (!client->link)
+                return;
+        if (wire_encode(frame, &message.bytes, &field) < 0 ||
+            link_send_take(client->link, &message, true) != 0)
+                log_debug("a frame to the runner was dropped %s", field);
+}
+
+/* In pieces that fit a frame; an empty one when there is only the end to tell. */
+static void send_input(struct client *client, const struct open_job *job, struct view bytes)
+{
+        struct wire_frame frame = { .kind = WIRE_KIND_INPUT, .input = { .ticket = job->ticket } };
+
+        do {
+                size_t n = MIN(bytes.n, (size_t)WIRE_CHUNK_BYTES);
+
+                frame.input.p = bytes.p;
+                frame.input.bytes = (uint32_t)n;
+                frame.input.last = job->last && n == bytes.n;
+                send_frame(client, &frame);
+                bytes.p += n;
+                bytes.n -= n;
+        } while (bytes.n > 0);
+}
+
 /* 0, LINK_FULL, or -errno. */
 static int send_job(struct client *client, struct open_job *job)
 {
@@ -199,6 +233,8 @@ static int send_job(struct client *client, struct open_job *job)
         if (r == 0)
                 r = link_send_take(client->link, &message, job->again);
         job->sent = r == 0;
+        if (r == 0 && (job->input.n > 0 || job->last))
+                send_input(client, job, bytes_view(&job->input));
         return r;
 }
 
@@ -248,6 +284,71 @@ static void result_arrived(struct client *client, const struct wire_result *wire
         result_deinit(&result);
 }
 
+/* The job a frame of a stream is for; NULL when it was cancelled while that was on the way. */
+static struct open_job *find_stream(struct client *client, uint64_t ticket)
+{
+        struct open_job *job = find(client, ticket);
+
+        if (!job || !job->stream)
+                return NULL;
+        job->heard = true;
+        return job;
+}
+
+static void end_arrived(struct client *client, const struct wire_end *wire)
+{
+        struct open_job *job = find_stream(client, wire->ticket);
+        struct stage_result result = { 0 };
+
+        if (!job)
+                return;
+        wire_end_read(wire, &result);
+        job->stream->on_stage_end(job->arg, (enum stage)wire->stage, &result);
+}
+
+static int taken_arrived(struct client *client, const struct wire_taken *wire)
+{
+        struct open_job *job = find_stream(client, wire->ticket);
+
+        if (!job)
+                return 0;
+        if (wire->bytes > job->input.n)
+                return -EBADMSG;
+        bytes_take(&job->input, wire->bytes);
+        job->stream->on_room(job->arg);
+        return 0;
+}
+
+/* 0, or -EBADMSG for a frame that no runner of ours would send. */
+static int frame_arrived(struct client *client, const struct wire_frame *frame, int *fds)
+{
+        struct open_job *job;
+
+        switch (frame->kind) {
+        case WIRE_KIND_RESULT:
+                result_arrived(client, &frame->result, fds);
+                return 0;
+        case WIRE_KIND_BEGIN:
+                job = find_stream(client, frame->begin.ticket);
+                if (job)
+                        job->stream->on_stage(job->arg, (enum stage)frame->begin.stage);
+                return 0;
+        case WIRE_KIND_CHUNK:
+                job = find_stream(client, frame->chunk.ticket);
+                if (job)
+                        job->stream->on_output(job->arg, (enum stream)frame->chunk.stream,
+                                               (struct view){ frame->chunk.p, frame->chunk.bytes });
+                return 0;
+        case WIRE_KIND_TAKEN:
+                return taken_arrived(client, &frame->taken);
+        case WIRE_KIND_END:
+                end_arrived(client, &frame->end);
+                return 0;
+        default:
+                return -EBADMSG;
+        }
+}
+
 static void on_message(void *arg, const char *p, size_t n, int *fds, size_t n_fds)
 {
         struct client *client = arg;
@@ -255,10 +356,10 @@ static void on_message(void *arg, const char *p, size_t n, int *fds, size_t n_fd
         const char *field = "kind";
         int r = wire_decode(p, n, n_fds, &frame, &field);
 
-        if (r == 0 && frame.kind == WIRE_KIND_RESULT)
-                result_arrived(client, &frame.result, fds);
+        if (r == 0)
+                r = frame_arrived(client, &frame, fds);
         fdio_close_all(fds, n_fds);
-        if (r == 0 && frame.kind == WIRE_KIND_RESULT)
+        if (r == 0)
                 return;
         log_error("the runner sent a frame whose %s is wrong; its connection is given up", field);
         on_lost(client);
@@ -328,116 +429,27 @@ int client_reconnect_take(struct client *client, int fd, struct err *err)
         return 0;
 }
 
-static int files_pack(const struct job *job)
-{
-        CLEANUP(close_fd) int fd = pack_open((uint32_t)job->n_files);
-        uint32_t flags = job->runtime->any_file ? PACK_EXECUTABLE : 0;
-        int r;
-
-        if (fd < 0)
-                return fd;
-        for (size_t i = 0; i < job->n_files; i++) {
-                const struct job_file *file = &job->files[i];
-
-                r = pack_add(fd, file->name, strlen(file->name), file->content.p, file->content.n, flags);
-                if (r < 0)
-                        return r;
-        }
-        r = pack_seal(fd, (uint32_t)job->n_files);
-        return r < 0 ? r : TAKE_FD(fd);
-}
-
-static int pack_again(const struct job *job)
-{
-        int fd = fcntl(job->pack, F_DUPFD_CLOEXEC, 0);
-
-        return fd < 0 ? -errno : fd;
-}
-
-static int words_build(const struct job *job, struct wire_job *wire, struct bytes *words)
-{
-        const char *name = job->files[job->main_file].name;
-        int r = bytes_add(words, name, strlen(name) + 1);
-
-        for (size_t i = 0; i < job->n_files && r == 0; i++) {
-                if (!job->files[i].code)
-                        continue;
-                r = bytes_add(words, job->files[i].name, strlen(job->files[i].name) + 1);
-                wire->n_sources++;
-        }
-        for (size_t i = 0; i < job->n_args && r == 0; i++)
-                r = bytes_add(words, job->args[i], strlen(job->args[i]) + 1);
-        wire->n_args = (uint32_t)job->n_args;
-        wire->words = words->p;
-        wire->words_bytes = (uint32_t)words->n;
-        return r;
-}
-
-static int fds_build(const struct job *job, struct wire_job *wire, struct wire_message *message,
-                     struct err *err)
-{
-        int fd = job->part == JOB_RUN ? pack_again(job) : files_pack(job);
-
-        if (fd < 0)
-                return err_errno(err, fd, "cannot pack the job's files");
-        message->fds[message->n_fds++] = fd;
-        wire->input = job->input.p;
-        wire->input_bytes = job->input.n;
-        wire->inlined = job->input.n <= WIRE_INLINE_INPUT;
-        if (wire->inlined)
-                return 0;
-        fd = fdio_memfd_of("stdin", job->input.p, job->input.n);
-        if (fd < 0)
-                return err_errno(err, fd, "cannot hand over the job's stdin");
-        message->fds[message->n_fds++] = fd;
-        return 0;
-}
-
-static int message_build(const struct job *job, uint64_t ticket, struct wire_message *message,
-                         struct err *err)
-{
-        CLEANUP(bytes_deinit) struct bytes words = BYTES_INIT(WIRE_WORDS_BYTES);
-        struct wire_frame frame = { .kind = WIRE_KIND_JOB };
-        const char *field = "";
-        int r;
-
-        frame.job.ticket = ticket;
-        frame.job.runtime = job->runtime->index;
-        frame.job.part = (uint32_t)job->part;
-        memcpy(frame.job.limits, job->limits, sizeof(frame.job.limits));
-        if (job->main_file >= job->n_files)
-                return err_set(err, -EINVAL, "the job has no main file");
-        r = words_build(job, &frame.job, &words);
-        if (r < 0)
-                return err_set(err, r, "the job's arguments and file names are too long");
-        r = fds_build(job, &frame.job, message, err);
-        if (r < 0)
-                return r;
-        r = wire_encode(&frame, &message->bytes, &field);
-        return r < 0 ? err_set(err, r, "the job's %s is out of bounds", field) : 0;
-}
-
 static bool is_full(const struct client *client)
 {
         return !client->link && client->n_jobs > LINK_QUEUE_MAX;
 }
 
-int client_submit(struct client *client, const struct job *job, client_done_fn done, void *arg,
+static int submit(struct client *client, const struct job *job, const struct open_job *like,
                   uint64_t *ret_ticket, struct err *err)
 {
         CLEANUP(wire_message_deinit) struct wire_message message = WIRE_MESSAGE_INIT;
         struct open_job *open;
         int r;
 
-        r = message_build(job, client->last_ticket + 1, &message, err);
+        r = wire_job_encode(job, client->last_ticket + 1, like->stream != NULL, &message, err);
         if (r < 0)
                 return r;
         open = calloc(1, sizeof(*open));
         if (!open)
                 return err_set(err, -ENOMEM, "no memory for another job");
-        *open = (struct open_job){
-                .ticket = ++client->last_ticket, .done = done, .arg = arg, .message = message
-        };
+        *open = *like;
+        open->ticket = ++client->last_ticket;
+        open->message = message;
         message = WIRE_MESSAGE_INIT;
         add(client, open);
         if (!client->link)
@@ -448,16 +460,48 @@ int client_submit(struct client *client, const struct job *job, client_done_fn d
         return 0;
 }
 
-static void send_frame(struct client *client, const struct wire_frame *frame)
+int client_submit(struct client *client, const struct job *job, client_done_fn done, void *arg,
+                  uint64_t *ret_ticket, struct err *err)
 {
-        CLEANUP(wire_message_deinit) struct wire_message message = WIRE_MESSAGE_INIT;
-        const char *field = "";
+        struct open_job like = { .done = done, .arg = arg };
 
-        if (!client->link)
-                return;
-        if (wire_encode(frame, &message.bytes, &field) < 0 ||
-            link_send_take(client->link, &message, true) != 0)
-                log_debug("a frame to the runner was dropped %s", field);
+        return submit(client, job, &like, ret_ticket, err);
+}
+
+int client_submit_stream(struct client *client, const struct job *job, const struct client_stream_fns *fns,
+                         void *arg, uint64_t *ret_ticket, struct err *err)
+{
+        struct open_job like = {
+                .done = fns->on_done, .stream = fns, .arg = arg, .input = BYTES_INIT(WIRE_WINDOW_BYTES)
+        };
+
+        return submit(client, job, &like, ret_ticket, err);
+}
+
+size_t client_input(struct client *client, uint64_t ticket, struct view bytes, bool last)
+{
+        struct open_job *job = find(client, ticket);
+        size_t n;
+
+        if (!job || !job->stream || job->last)
+                return bytes.n;
+        n = MIN(bytes.n, job->input.cap - job->input.n);
+        last = last && n == bytes.n;
+        if ((n == 0 && !last) || bytes_add(&job->input, bytes.p, n) < 0)
+                return 0;
+        job->last = last;
+        if (job->sent)
+                send_input(client, job, (struct view){ bytes.p, n });
+        return n;
+}
+
+void client_output_taken(struct client *client, uint64_t ticket, size_t n)
+{
+        struct wire_frame frame = { .kind = WIRE_KIND_TAKEN, .taken = { ticket, n } };
+        struct open_job *job = find(client, ticket);
+
+        if (n > 0 && job && job->sent)
+                send_frame(client, &frame);
 }
 
 void client_signal(struct client *client, uint64_t ticket, int number)

@@ -25,7 +25,7 @@
 #include "job/result.h"
 
 enum {
-        WIRE_MAGIC = 0x63727733,      /* "crw3": changes with the layout */
+        WIRE_MAGIC = 0x63727734,      /* "crw4": changes with the layout */
         WIRE_FRAME_BYTES = 80 * 1024, /* largest message */
         WIRE_WORDS_BYTES = JOB_WORDS_MAX + JOB_NAME_MAX + 1,
         WIRE_INLINE_INPUT = 16 * 1024,
@@ -35,6 +35,8 @@ enum {
         WIRE_TEXT_BYTES = 255,
         WIRE_FDS_MAX = 2,
 };
+
+struct err;
 
 #define WIRE_INPUT_BYTES (4 * GIB)
 #define WIRE_TAIL_BYTES  (64 * GIB)
@@ -149,6 +151,11 @@ int wire_encode(const struct wire_frame *frame, struct bytes *out, const char **
  */
 int wire_decode(const void *p, size_t n, size_t n_fds, struct wire_frame *ret_frame,
                 const char **ret_field) MUST_USE;
+
+/* The frame of a job and the descriptors it needs; after a failure @message is the caller's to throw away.  0, or -errno
+ * with text. */
+int wire_job_encode(const struct job *job, uint64_t ticket, bool interactive, struct wire_message *message,
+                    struct err *err) MUST_USE;
 
 /* The frame of a result, its tail in a sealed memfd when it is large; the result keeps its pack.  0 or
  * -errno. */

@@ -18,7 +18,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-enum { CHUNK = 65536, PIPE_MODE = 0666 };
+enum { CHUNK = 65536, LIVE_CHUNK = 32768, PIPE_MODE = 0666 };
 
 static char chunk[CHUNK]; /* one thread, and never kept over a return */
 
@@ -57,9 +57,59 @@ static void feed(struct pump *pump)
         stop(&pump->in, &pump->in_fd);
 }
 
+/* As feed(), from what the client has sent so far; without a program left to read it all is taken and thrown away. */
+static void feed_live(struct pump *pump)
+{
+        struct pump_feed *live = pump->order.feed;
+        size_t n = 0;
+        ssize_t r = 1;
+
+        while (pump->in_fd >= 0 && n < live->queue.n && r > 0) {
+                do
+                        r = write(pump->in_fd, live->queue.p + n, live->queue.n - n);
+                while (r < 0 && errno == EINTR);
+                if (r > 0)
+                        n += (size_t)r;
+                else if (errno != EAGAIN)
+                        stop(&pump->in, &pump->in_fd); /* EPIPE: a program need not read its input */
+        }
+        if (pump->in_fd < 0)
+                n = live->queue.n;
+        bytes_take(&live->queue, n);
+        if (pump->in_fd >= 0 && live->queue.n == 0 && live->ended)
+                stop(&pump->in, &pump->in_fd);
+        if (pump->in && live->queue.n == 0)
+                event_del(pump->in);
+        else if (pump->in)
+                event_add(pump->in, NULL);
+        if (n > 0)
+                pump->order.on_taken(pump->order.arg, n);
+}
+
 static void on_in(evutil_socket_t fd, short what, void *arg)
 {
-        feed(arg);
+        struct pump *pump = arg;
+
+        if (pump->order.feed)
+                feed_live(pump);
+        else
+                feed(pump);
+}
+
+/* The reader of a live stage has fallen behind: the program will wait for it at its full pipe. */
+static bool window_closed(const struct pump *pump)
+{
+        return pump->order.feed && pump->order.feed->window <= 0;
+}
+
+static int keep(struct pump *pump, enum stream stream, size_t n)
+{
+        if (!pump->order.feed)
+                return output_add(pump->order.output, stream, chunk, n);
+        pump->order.feed->window -= (int64_t)n;
+        if (n > 0)
+                pump->order.on_output(pump->order.arg, stream, (struct view){ chunk, n });
+        return 0;
 }
 
 /* One read.  True while there may be more. */
@@ -70,7 +120,8 @@ static bool take_some(struct pump *pump, enum stream stream)
         int r;
 
         do
-                n = read(pump->out_fd[stream], chunk, MIN((uint64_t)CHUNK, left + 1));
+                n = read(pump->out_fd[stream], chunk,
+                         MIN((uint64_t)(pump->order.feed ? LIVE_CHUNK : CHUNK), left + 1));
         while (n < 0 && errno == EINTR);
         if (n < 0 && errno == EAGAIN)
                 return false;
@@ -79,7 +130,7 @@ static bool take_some(struct pump *pump, enum stream stream)
                 return false;
         }
         pump->seen[stream] += (uint64_t)n;
-        r = output_add(pump->order.output, stream, chunk, MIN((uint64_t)n, left));
+        r = keep(pump, stream, MIN((uint64_t)n, left));
         if (r == 0 && pump->seen[stream] <= limit)
                 return true;
         event_del(pump->out[stream]);
@@ -94,7 +145,21 @@ static void on_out(evutil_socket_t fd, short what, void *arg)
 {
         struct pump *pump = arg;
 
-        (void)take_some(pump, fd == pump->out_fd[STREAM_STDOUT] ? STREAM_STDOUT : STREAM_STDERR);
+        enum stream stream = fd == pump->out_fd[STREAM_STDOUT] ? STREAM_STDOUT : STREAM_STDERR;
+
+        if (window_closed(pump))
+                event_del(pump->out[stream]);
+        else
+                (void)take_some(pump, stream);
+}
+
+void pump_feed_changed(struct pump *pump)
+{
+        if (!pump->order.deaf)
+                feed_live(pump);
+        for (int i = 0; i < STREAM_COUNT && !window_closed(pump); i++)
+                if (pump->out[i] && pump->seen[i] <= pump->order.limits->output_bytes && pump->error == 0)
+                        event_add(pump->out[i], NULL);
 }
 
 static bool take_artefact(struct pump *pump)
@@ -188,7 +253,10 @@ static int streams_open(struct pump *pump, struct event_base *base, int ret_fds[
                 r = artefact_open(pump, base, &ret_fds[BOX_FD_ARTEFACT]);
         if (r < 0)
                 return r;
-        feed(pump);
+        if (pump->order.deaf)
+                close_fd(&pump->in_fd);
+        else if (!pump->order.feed)
+                feed(pump);
         return pump->in_fd < 0 ? 0 : event_start(base, &pump->in, pump->in_fd, EV_WRITE, on_in, pump);
 }
 

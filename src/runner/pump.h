@@ -3,6 +3,9 @@
 /*
  * Pump: the streams of one running stage.  Feeds stdin, keeps stdout and stderr up to the limit in the
  * order they arrive, and takes the artefact of a compile stage.
+ *
+ * Of a live stage nothing is kept: its output is handed on as it comes, as far as its reader keeps up, and its
+ * stdin is what lies in the feed.
  */
 
 #include "box/spec.h"
@@ -12,6 +15,13 @@ struct event;
 struct event_base;
 struct limits;
 
+/* The streams of a live task, which outlive its stages. */
+struct pump_feed {
+        struct bytes queue; /* stdin that no program has taken */
+        bool ended;         /* nothing will be added */
+        int64_t window;     /* bytes of output that may be handed on; only a stage's last words go below 0 */
+};
+
 struct pump_order {
         struct view input; /* stays the caller's until pump_close() */
         const struct limits *limits;
@@ -20,6 +30,11 @@ struct pump_order {
         /* The stage has written too much: end it with @end.  Called from the loop, at most once per
          * reason. */
         void (*on_over)(void *arg, enum report_end end);
+        /* A live stage: feed is set, output is not used.  Bytes that were written, and stdin that was taken. */
+        struct pump_feed *feed;
+        bool deaf; /* a live stage without stdin */
+        void (*on_output)(void *arg, enum stream stream, struct view bytes);
+        void (*on_taken)(void *arg, size_t n);
         void *arg;
 };
 
@@ -43,6 +58,9 @@ struct pump {
  */
 int pump_open(struct pump *pump, struct event_base *base, const struct pump_order *order,
               int ret_fds[BOX_FD_COUNT]) MUST_USE;
+
+/* The feed of a live stage has got more stdin, or a wider window. */
+void pump_feed_changed(struct pump *pump);
 
 /* The box is dead: take what still lies in the pipes.  Never waits. */
 void pump_drain(struct pump *pump);

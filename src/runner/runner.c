@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "job/link.h"
 #include "job/wire.h"
+#include "runner/live.h"
 #include "runner/schedule.h"
 #include "util/clock.h"
 #include "util/err.h"
@@ -76,6 +77,25 @@ static void send_result(void *arg, uint64_t ticket, const struct result *result)
         link_break(peer->link); /* better a lost runner than a client that waits for ever */
 }
 
+/* What a task that streams has to say.  The windows bound how much of it there can be. */
+static void send_live(void *arg, const struct wire_frame *live)
+{
+        struct runner *runner = arg;
+        CLEANUP(wire_message_deinit) struct wire_message message = WIRE_MESSAGE_INIT;
+        struct wire_frame frame = *live;
+        struct peer *peer;
+        const char *field = "";
+
+        peer = &runner->peers[frame.begin.ticket % SCHEDULE_PEERS];
+        frame.begin.ticket /= SCHEDULE_PEERS;
+        if (!peer->link)
+                return;
+        if (wire_encode(&frame, &message.bytes, &field) == 0 && link_send_take(peer->link, &message, true) == 0)
+                return;
+        log_error("job=%llu: its output cannot be sent %s", (unsigned long long)live->begin.ticket, field);
+        link_break(peer->link);
+}
+
 static void refuse(struct runner *runner, uint64_t ticket, enum verdict verdict, const char *text)
 {
         struct result result;
@@ -118,6 +138,8 @@ static void job_arrived(struct runner *runner, const struct wire_job *job, int *
                 refuse(runner, job->ticket, VERDICT_ENGINE, err.text);
                 return;
         }
+        if (job->interactive)
+                live_init(task, send_live, runner);
         r = schedule_add_take(&runner->schedule, task);
         if (r == SCHEDULE_FULL)
                 refuse(runner, job->ticket, VERDICT_OVERLOADED, "too many jobs are waiting");
@@ -125,28 +147,47 @@ static void job_arrived(struct runner *runner, const struct wire_job *job, int *
                 log_error("job=%llu came twice; the second is dropped", (unsigned long long)job->ticket);
 }
 
+/* 0, or -EBADMSG for a frame that no front of ours would send. */
+static int frame_take(struct peer *peer, struct wire_frame *frame, int *fds)
+{
+        struct schedule *schedule = &peer->runner->schedule;
+        uint64_t ticket;
+
+        switch (frame->kind) {
+        case WIRE_KIND_JOB:
+                frame->job.ticket = own_ticket(peer, frame->job.ticket);
+                job_arrived(peer->runner, &frame->job, fds);
+                return 0;
+        case WIRE_KIND_CANCEL:
+                schedule_cancel(schedule, own_ticket(peer, frame->cancel.ticket));
+                return 0;
+        case WIRE_KIND_SIGNAL:
+                schedule_signal(schedule, own_ticket(peer, frame->signal.ticket), frame->signal.number);
+                return 0;
+        case WIRE_KIND_INPUT:
+                ticket = own_ticket(peer, frame->input.ticket);
+                return schedule_input(schedule, ticket, (struct view){ frame->input.p, frame->input.bytes },
+                                      frame->input.last);
+        case WIRE_KIND_TAKEN:
+                return schedule_taken(schedule, own_ticket(peer, frame->taken.ticket), frame->taken.bytes);
+        default:
+                return -EBADMSG;
+        }
+}
+
 static void on_frame(void *arg, const char *p, size_t n, int *fds, size_t n_fds)
 {
         struct peer *peer = arg;
-        struct runner *runner = peer->runner;
         struct wire_frame frame = { 0 };
-        const char *field = "";
+        const char *field = "kind";
         int r = wire_decode(p, n, n_fds, &frame, &field);
 
-        if (r == 0 && frame.kind == WIRE_KIND_JOB) {
-                frame.job.ticket = own_ticket(peer, frame.job.ticket);
-                job_arrived(runner, &frame.job, fds);
-        } else if (r == 0 && frame.kind == WIRE_KIND_CANCEL) {
-                schedule_cancel(&runner->schedule, own_ticket(peer, frame.cancel.ticket));
-        } else if (r == 0 && frame.kind == WIRE_KIND_SIGNAL) {
-                schedule_signal(&runner->schedule, own_ticket(peer, frame.signal.ticket),
-                                frame.signal.number);
-        }
+        if (r == 0)
+                r = frame_take(peer, &frame, fds);
         fdio_close_all(fds, n_fds);
-        if (r == 0 && frame.kind != WIRE_KIND_RESULT)
+        if (r == 0)
                 return;
-        log_error("the %s sent a frame whose %s is wrong; its connection is given up", peer->name,
-                  r < 0 ? field : "kind");
+        log_error("the %s sent a frame whose %s is wrong; its connection is given up", peer->name, field);
         peer_lost(peer);
 }
 

@@ -12,6 +12,7 @@
  * alive or ready for long, the pending are told instead of kept.
  */
 #include "runner/schedule.h"
+#include "runner/live.h"
 #include "runner/stage.h"
 #include "util/err.h"
 #include "util/log.h"
@@ -87,7 +88,7 @@ static void fault(struct schedule *schedule, struct task *task, struct slot *slo
         log_warn("job=%llu stage=%s slot=%zu: %s%s", (unsigned long long)task->ticket,
                  stage_name(task->stage), slot->index, text, task->retried ? "" : "; trying once more");
         task->begun = true;
-        if (task->orphan || task->retried) {
+        if (task->orphan || task->retried || live_has_spoken(task)) {
                 finish_with(schedule, task, VERDICT_ENGINE, text);
                 return;
         }
@@ -207,6 +208,8 @@ static void on_report(void *arg, struct slot *slot, struct task *task, const str
 
         running_remove(schedule, task);
         stage_end(task, report);
+        if (!task->orphan && result->verdict != VERDICT_ENGINE)
+                live_end(task);
         if (task->orphan) {
                 finish(schedule, task);
         } else if (result->verdict == VERDICT_ENGINE) {
@@ -295,6 +298,7 @@ static void cancel(struct schedule *schedule, struct task *task)
 {
         LIST_REMOVE(task, by_ticket);
         task->orphan = true;
+        task->tell = NULL;
         if (!task->slot) {
                 pending_remove(schedule, task);
                 finish(schedule, task);
@@ -333,6 +337,20 @@ void schedule_signal(struct schedule *schedule, uint64_t ticket, int number)
 
         if (task && task->slot && box_signal(task->slot->fd, task->slot->run, number) != 0)
                 log_debug("slot %zu did not take a signal", task->slot->index);
+}
+
+int schedule_input(struct schedule *schedule, uint64_t ticket, struct view bytes, bool last)
+{
+        struct task *task = find(schedule, ticket);
+
+        return task ? live_input(task, bytes, last) : 0;
+}
+
+int schedule_taken(struct schedule *schedule, uint64_t ticket, uint64_t n)
+{
+        struct task *task = find(schedule, ticket);
+
+        return task ? live_taken(task, n) : 0;
 }
 
 int schedule_slot_take(struct schedule *schedule, size_t index, int fd)

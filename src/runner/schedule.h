@@ -58,6 +58,10 @@ int schedule_add_take(struct schedule *schedule, struct task *task) MUST_USE;
 void schedule_cancel(struct schedule *schedule, uint64_t ticket);
 void schedule_cancel_peer(struct schedule *schedule, unsigned peer);
 
+/* For a task that streams: see live_input() and live_taken(). */
+int schedule_input(struct schedule *schedule, uint64_t ticket, struct view bytes, bool last) MUST_USE;
+int schedule_taken(struct schedule *schedule, uint64_t ticket, uint64_t n) MUST_USE;
+
 void schedule_signal(struct schedule *schedule, uint64_t ticket, int number);
 
 /* A keeper's socket; see slots_set_take(). */

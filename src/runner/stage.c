@@ -6,6 +6,7 @@
  */
 #include "runner/stage.h"
 #include "job/plan.h"
+#include "runner/live.h"
 #include "runner/verdict_of.h"
 #include "runtime/runtime.h"
 #include "util/err.h"
@@ -85,6 +86,7 @@ static int order_send(struct task *task, struct slot *slot, struct event_base *b
         };
         int fds[BOX_FD_COUNT] = { [BOX_FD_FILES] = task->files }, r;
 
+        live_order(task, &order);
         r = pump_open(&task->pump, base, &order, fds);
         if (r < 0)
                 return err_errno(err, r, "cannot make the stage's pipes");
@@ -123,6 +125,7 @@ int stage_start(struct task *task, struct slot *slot, struct event_base *base, s
         task->slot = slot;
         slot->task = task;
         slot->run = spec.job;
+        live_begin(task);
         return 0;
 }
 

@@ -111,6 +111,8 @@ int task_new(const struct wire_job *job, int fds[WIRE_FDS_MAX], const struct cat
         task->part = (enum job_part)job->part;
         task->stage = (enum stage)first_stage(task->part, runtime);
         memcpy(task->limits, job->limits, sizeof(task->limits));
+        task->interactive = job->interactive;
+        task->feed = (struct pump_feed){ .queue = BYTES_INIT(WIRE_WINDOW_BYTES), .window = WIRE_WINDOW_BYTES };
         result_init(&task->result);
         r = contents_take(task, job, fds, err);
         if (r < 0) {
@@ -134,6 +136,7 @@ void task_free(struct task *task)
                 fdio_unmap(task->input.p, task->input.n);
         close_fd(&task->input_fd);
         free(task->input_small);
+        bytes_deinit(&task->feed.queue);
         free(task->sources);
         free(task->args);
         free(task->words);

@@ -44,6 +44,13 @@ struct task {
         struct slot *slot;  /* where it runs, NULL while pending */
         struct pump pump;
         struct event *watchdog;
+        /* Of one that streams: */
+        bool interactive;
+        bool announced; /* the client knows that this stage has begun */
+        bool spoken; /* the client has seen output of this stage, or the program its stdin */
+        struct pump_feed feed;
+        void (*tell)(void *arg, const struct wire_frame *frame);
+        void *tell_arg;
 };
 
 /*

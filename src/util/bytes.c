@@ -78,6 +78,15 @@ int bytes_printf(struct bytes *b, const char *format, ...)
         return 0;
 }
 
+void bytes_take(struct bytes *b, size_t n)
+{
+        must(n <= b->n);
+        if (n == 0)
+                return;
+        b->n -= n;
+        memmove(b->p, b->p + n, b->n + 1);
+}
+
 void bytes_clear(struct bytes *b)
 {
         b->n = 0;

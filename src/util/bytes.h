@@ -45,6 +45,9 @@ int bytes_printf(struct bytes *b, const char *format, ...) PRINTF(2, 3) MUST_USE
 /* Room for @n more bytes, to be filled by the caller who then adds to b->n. */
 int bytes_reserve(struct bytes *b, size_t n) MUST_USE;
 
+/* Forget the first @n bytes. */
+void bytes_take(struct bytes *b, size_t n);
+
 /* Empty but keep the memory; free the memory.  Both may be called on a zeroed struct. */
 void bytes_clear(struct bytes *b);
 void bytes_deinit(struct bytes *b);

@@ -8,7 +8,7 @@ from cli_support import BINARY, coderunr, one_sentence  # noqa: F401 (fixtures)
 
 REQUIRED = ["root", "capabilities", "kernel", "clone3", "pidfd", "mount_api", "mount_ns", "pid_ns", "net_ns", "ipc_ns",
             "uts_ns", "cgroup_ns", "user_ns", "nosymfollow", "overlay", "proc_subset", "devices", "seccomp", "memfd",
-            "cgroup_memory", "cgroup_pids", "cgroup_cpu", "uid_range"]
+            "cgroup_memory", "cgroup_pids", "cgroup_cpu", "cgroup_own", "uid_range"]
 ADVISED = ["cgroup_v2", "sys_resource", "swap", "core_pattern", "yama", "landlock", "cpu_flaws", "smt", "thp", "ksm",
            "disk", "runtimes"]
 

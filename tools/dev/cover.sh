@@ -4,4 +4,4 @@ need build up test cover
 build cover --buildtype=debug -Dtests=enabled -Db_coverage=true
 step "running the unit tests"
 logged cover-test meson test -C build/cover --suite unit
-gcovr --root . --exclude '.*_test\.c' --exclude '.*llhttp.*' build/cover
+gcovr --root . --filter 'src/' --exclude '.*_test\.c' build/cover

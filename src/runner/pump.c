@@ -244,10 +244,14 @@ static int streams_open(struct pump *pump, struct event_base *base, int ret_fds[
 {
         int r = pipe_open(&pump->in_fd, &ret_fds[BOX_FD_STDIN], true);
 
-        for (int i = 0; i < STREAM_COUNT && r == 0; i++) {
+        for (int i = 0; i < (pump->order.merged ? 1 : STREAM_COUNT) && r == 0; i++) {
                 r = pipe_open(&pump->out_fd[i], &ret_fds[BOX_FD_STDOUT + i], false);
                 if (r == 0)
                         r = event_start(base, &pump->out[i], pump->out_fd[i], EV_READ, on_out, pump);
+        }
+        if (r == 0 && pump->order.merged) {
+                ret_fds[BOX_FD_STDERR] = fcntl(ret_fds[BOX_FD_STDOUT], F_DUPFD_CLOEXEC, 0);
+                r = ret_fds[BOX_FD_STDERR] < 0 ? -errno : 0;
         }
         if (r == 0 && pump->order.artefact)
                 r = artefact_open(pump, base, &ret_fds[BOX_FD_ARTEFACT]);

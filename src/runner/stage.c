@@ -81,6 +81,7 @@ static int order_send(struct task *task, struct slot *slot, struct event_base *b
                 .limits = &task->limits[task->stage],
                 .output = &result_of(task)->output,
                 .artefact = task->stage == STAGE_COMPILE,
+                .merged = task->merged,
                 .on_over = on_over,
                 .arg = task,
         };

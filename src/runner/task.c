@@ -109,6 +109,7 @@ int task_new(const struct wire_job *job, int fds[WIRE_FDS_MAX], const struct cat
         task->runtime = runtime;
         task->files = task->input_fd = -1;
         task->part = (enum job_part)job->part;
+        task->merged = job->merged;
         task->stage = (enum stage)first_stage(task->part, runtime);
         memcpy(task->limits, job->limits, sizeof(task->limits));
         task->interactive = job->interactive;

@@ -23,6 +23,7 @@ struct task {
         uint64_t ticket;
         const struct runtime *runtime;
         enum job_part part;
+        bool merged;
         struct limits limits[STAGE_COUNT];
         char *words; /* what the names and arguments below point into */
         const char *main_name;

@@ -1,0 +1,19 @@
+/* Exits with 0 at once; a grandchild in a session of its own goes on and, with "hold", keeps the output open. */
+#include "probe.h"
+
+int main(int argc, char **argv)
+{
+        puts("main ends");
+        fflush(stdout);
+        if (fork() == 0) {
+                setsid();
+                if (fork() > 0)
+                        _exit(0);
+                if (argc < 2)
+                        close_range(0, 2, 0);
+                for (int i = 0; i < 60; i++)
+                        sleep(1);
+        }
+        wait(NULL);
+        return 0;
+}

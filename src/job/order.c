@@ -131,7 +131,8 @@ static void limits_take(struct record_in *in, struct job *job)
                         const struct limit_row *row = &limit_rows[i];
                         uint64_t *limit = limit_at(&job->limits[stage], (enum limit)i);
 
-                        *limit = MIN(*limit, record_take(in, row->least, row->most));
+                        *limit = MIN(runtime_most(job->runtime, (enum stage)stage, (enum limit)i),
+                                     record_take(in, row->least, row->most));
                 }
 }
 

@@ -14,7 +14,7 @@ static int limits_check(const struct wire_job *job, const struct runtime *runtim
         for (int stage = 0; stage < STAGE_COUNT; stage++)
                 for (int i = 0; i < LIMIT_COUNT; i++)
                         if (limit_get(&job->limits[stage], (enum limit)i) >
-                            limit_get(&runtime->limits[stage], (enum limit)i))
+                            runtime_most(runtime, (enum stage)stage, (enum limit)i))
                                 return err_set(err, -EBADMSG, "%s of the %s stage is above what %s allows",
                                                limit_rows[i].field, stage_name((enum stage)stage),
                                                runtime->language);

@@ -270,6 +270,18 @@ static void settle_limits(const struct config *config, struct runtime *runtime,
         }
 }
 
+/* Some doors have times of their own, which their clients count on; they hold where nothing else was said. */
+static void settle_doors(const struct config *config, struct runtime *runtime)
+{
+        static const enum limit times[] = { LIMIT_wall_ns, LIMIT_cpu_ns };
+        uint64_t most = MAX(config->codeengine_timeout, MAX(config->dispatch_timeout, config->exec_timeout));
+
+        for (size_t i = 0; i < ARRAY_LEN(times); i++)
+                if (limit_get(&runtime->limits[STAGE_RUN], times[i]) ==
+                    limit_get(&config->limits[STAGE_RUN], times[i]))
+                        *limit_at(&runtime->doors[STAGE_RUN], times[i]) = most;
+}
+
 static void runtime_deinit(struct runtime *runtime)
 {
         free(runtime->language);
@@ -323,6 +335,7 @@ static int make_runtime(const struct config *config, const struct candidate *can
         runtime->naming = m->naming;
         runtime->any_file = m->any_file;
         settle_limits(config, runtime, m);
+        settle_doors(config, runtime);
         return 0;
 }
 

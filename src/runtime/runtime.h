@@ -47,10 +47,14 @@ struct runtime {
         char **env;    /* "NAME=value", for every stage */
         struct runtime_stage stages[STAGE_COUNT];
         struct limits limits[STAGE_COUNT]; /* in force: override, else manifest, else configuration */
+        struct limits doors[STAGE_COUNT];  /* what a door with limits of its own may ask beyond; 0: nothing */
 };
 
 /* Does @name end in a dot and one of @extensions (NULL-terminated, may be NULL)? */
 bool runtime_has_extension(char *const *extensions, const char *name);
+
+/* The most that a job may ask for: the limit, or more where a door was given more for runtimes without a limit of their own. */
+uint64_t runtime_most(const struct runtime *runtime, enum stage stage, enum limit which);
 
 static inline bool runtime_has_stage(const struct runtime *runtime, enum stage stage)
 {

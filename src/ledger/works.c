@@ -1,0 +1,534 @@
+/*
+ * Theory of operation
+ *
+ *   queue ──take──► LEASE change ──commit──► work ──pieces──► runner
+ *                                             ▲                  │ result
+ *                                             └── outcome change ◄┘
+ *                                                 the last one also says FINISH
+ *
+ * As many pieces are out as there are slots, and a few more, so that no slot waits while we wait for the disk.  A new job is
+ * taken before a further case of an old one, up to a bound that leaves room for the urgent; among works the more
+ * urgent, then the one with the fewest pieces out, is next.
+ *
+ * A result of VERDICT_ENGINE is never an outcome: the attempt has failed, and the next one goes on with what is left.
+ */
+#include "ledger/works.h"
+#include "job/client.h"
+#include "ledger/book.h"
+#include "ledger/waiters.h"
+#include "ledger/work.h"
+#include "util/clock.h"
+#include "util/err.h"
+#include "util/log.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { SAYINGS_MAX = 2 }; /* outcomes of one result: compile and case */
+
+#define PIECE_PATIENCE_NS (120 * NSEC_PER_SEC)
+
+struct works {
+        struct book *book;
+        struct client *client; /* NULL: no runner so far */
+        bool connected;
+        bool stopping;
+        bool dispatching;
+        TAILQ_HEAD(, work) list;
+        size_t n;         /* works */
+        size_t n_leasing; /* changes under way that will become works */
+        size_t n_pieces;
+        size_t n_slots;
+};
+
+/* ---- ends ---- */
+
+static void piece_drop(struct piece *piece)
+{
+        LIST_REMOVE(piece, link);
+        piece->work->n_pieces--;
+        piece->work->works->n_pieces--;
+        free(piece);
+}
+
+static void work_free_if_dead(struct works *works, struct work *work)
+{
+        if (work->dead && work->n_changes == 0)
+                work_free(works->book, work);
+}
+
+/* Nothing of it is run any more.  The caller owns a reference (n_changes), or does not touch it again. */
+static void work_end(struct works *works, struct work *work)
+{
+        struct piece *piece;
+
+        if (work->dead)
+                return;
+        work->dead = true;
+        TAILQ_REMOVE(&works->list, work, link);
+        works->n--;
+        while ((piece = LIST_FIRST(&work->pieces))) {
+                client_cancel(works->client, piece->ticket);
+                piece_drop(piece);
+        }
+        work_free_if_dead(works, work);
+}
+
+/* The attempt is over, and not by a result. */
+static void work_give_up(struct works *works, struct work *work, enum flow_event event, const char *text)
+{
+        uint64_t seq = work->entry.seq, fence = work->entry.flow.fence;
+        struct err err;
+
+        err_set(&err, 0, "%s", text);
+        if (event != FLOW_EVENT_RETURN)
+                log_warn("job=%" PRIu64 " attempt=%u: %s", seq, work->entry.flow.attempts, err.text);
+        work_end(works, work);
+        book_push(works->book, seq, event, fence, err.text);
+}
+
+void works_abort(struct works *works, uint64_t seq)
+{
+        struct work *work;
+
+        TAILQ_FOREACH(work, &works->list, link)
+        if (work->entry.seq == seq)
+                break;
+        if (work)
+                work_end(works, work);
+}
+
+void works_return_all(struct works *works)
+{
+        works->stopping = true;
+        while (!TAILQ_EMPTY(&works->list))
+                work_give_up(works, TAILQ_FIRST(&works->list), FLOW_EVENT_RETURN, "");
+}
+
+void works_tick(struct works *works)
+{
+        uint64_t now = clock_now_ns();
+        struct work *work = TAILQ_FIRST(&works->list), *next;
+
+        for (; work; work = next) {
+                struct piece *piece;
+
+                next = TAILQ_NEXT(work, link);
+                LIST_FOREACH(piece, &work->pieces, link)
+                if (piece->until_ns < now)
+                        break;
+                if (piece)
+                        work_give_up(works, work, FLOW_EVENT_LOST, "the runner did not answer in time");
+        }
+        works_dispatch(works);
+}
+
+/* ---- writing down ---- */
+
+struct saying {
+        struct change change;
+        struct work *work;
+        struct entry entry;   /* as it will be */
+        struct entry written; /* as the store made it of that */
+        uint32_t which[SAYINGS_MAX];
+        struct bytes bytes[SAYINGS_MAX];
+        size_t n;
+};
+
+static int saying_apply(struct change *change, struct err *err)
+{
+        struct saying *saying = (struct saying *)change;
+        struct book *book = saying->work->works->book;
+        uint64_t number;
+        int r = 0;
+
+        saying->written = saying->entry;
+        for (size_t i = 0; i < saying->n && r == 0; i++) {
+                r = book->store_ops->outcome_add(book->store, saying->entry.seq, saying->which[i],
+                                                 bytes_view(&saying->bytes[i]), &number, err);
+                r = r == STORE_TAKEN ? 0 : r;
+        }
+        return r ? r : book_write(book, &saying->written, &saying->work->entry.flow, err);
+}
+
+static void saying_done(struct change *change, int r, const char *text)
+{
+        struct saying *saying = (struct saying *)change;
+        struct work *work = saying->work;
+        struct works *works = work->works;
+        struct book *book = works->book;
+
+        work->n_changes--;
+        if (work->dead)
+                work_free_if_dead(works, work);
+        else if (r != 0)
+                work_end(works, work);
+        if (r == 0 && flow_has_ended(saying->written.flow.state))
+                book_stepped(book, &saying->written); /* ends the work, too */
+        else if (r == 0)
+                waiters_notify(book->waiters, &saying->written);
+        for (size_t i = 0; i < saying->n; i++)
+                bytes_deinit(&saying->bytes[i]);
+        free(saying);
+}
+
+static struct saying *saying_new(struct work *work)
+{
+        struct saying *saying = calloc(1, sizeof(*saying));
+
+        if (!saying)
+                return NULL;
+        saying->change = (struct change){ .apply = saying_apply, .done = saying_done, .vital = true };
+        saying->work = work;
+        return saying;
+}
+
+static int saying_add(struct saying *saying, const struct outcome *outcome)
+{
+        struct bytes *bytes = &saying->bytes[saying->n];
+
+        saying->which[saying->n++] = outcome->which;
+        *bytes = BYTES_INIT(NOTE_BODY_MAX - MIB);
+        saying->work->entry.bytes += outcome->stage.output.bytes.n;
+        return outcome_encode(outcome, bytes);
+}
+
+/* Write it down; the last saying of a work ends its entry. */
+static void saying_say(struct saying *saying)
+{
+        struct work *work = saying->work;
+
+        saying->entry = work->entry;
+        if (work_is_over(work))
+                must(book_step(work->works->book, &saying->entry, FLOW_EVENT_FINISH, work->entry.flow.fence,
+                               "") == 0);
+        work->n_changes++;
+        group_add(work->works->book->group, &saying->change);
+}
+
+static void saying_free(struct saying *saying)
+{
+        for (size_t i = 0; i < saying->n; i++)
+                bytes_deinit(&saying->bytes[i]);
+        free(saying);
+}
+
+/* ---- results ---- */
+
+static int say_compile(struct saying *saying, const struct stage_result *stage)
+{
+        struct outcome outcome = { .which = OUTCOME_COMPILE, .stage = *stage };
+
+        return saying_add(saying, &outcome);
+}
+
+static int say_case(struct saying *saying, uint32_t which, const struct stage_result *stage)
+{
+        struct outcome outcome;
+        int r = work_judge(saying->work, which, stage, &outcome);
+
+        return r ? r : saying_add(saying, &outcome);
+}
+
+static int pack_keep(struct work *work, const struct result *result)
+{
+        work->pack = fcntl(result->pack, F_DUPFD_CLOEXEC, 0);
+        return work->pack < 0 ? -errno : 0;
+}
+
+/* Those after the one at which to stop are not waited for. */
+static void cancel_beyond(struct works *works, struct work *work)
+{
+        struct piece *piece = LIST_FIRST(&work->pieces), *next;
+
+        for (; piece; piece = next) {
+                next = LIST_NEXT(piece, link);
+                if (piece->which == OUTCOME_COMPILE || piece->which <= work->stop_at)
+                        continue;
+                client_cancel(works->client, piece->ticket);
+                piece_drop(piece);
+        }
+}
+
+static int say_result(struct saying *saying, enum job_part part, uint32_t which, const struct result *result)
+{
+        const struct stage_result *compile = &result->stages[STAGE_COMPILE];
+        struct work *work = saying->work;
+        int r = 0;
+
+        work->compiling = false;
+        if (compile->ran && !work->has_compile) {
+                work->has_compile = true;
+                r = say_compile(saying, compile);
+        }
+        if (r < 0)
+                return r;
+        if (compile->ran && compile->verdict != VERDICT_OK) {
+                work_compile_failed(work, compile->verdict);
+                return 0;
+        }
+        if (part == JOB_COMPILE)
+                return pack_keep(work, result);
+        r = say_case(saying, which, &result->stages[STAGE_RUN]);
+        cancel_beyond(work->works, work);
+        return r;
+}
+
+/* Is it no outcome at all?  Then what becomes of the attempt. */
+static bool is_fault(const struct result *result, enum flow_event *ret_event)
+{
+        enum verdict verdict = result_last(result)->verdict;
+
+        *ret_event = verdict == VERDICT_OVERLOADED ? FLOW_EVENT_RETURN : FLOW_EVENT_FAULT;
+        return verdict == VERDICT_OVERLOADED || verdict == VERDICT_CANCELLED || verdict == VERDICT_ENGINE;
+}
+
+static void on_result(void *arg, const struct result *result)
+{
+        struct piece *piece = arg;
+        struct work *work = piece->work;
+        struct works *works = work->works;
+        enum job_part part = piece->part;
+        uint32_t which = piece->which;
+        enum flow_event event;
+        struct saying *saying;
+
+        piece_drop(piece);
+        if (is_fault(result, &event)) {
+                const struct stage_result *last = result_last(result);
+
+                work_give_up(works, work, event, last->text[0] ? last->text : verdict_text(last->verdict));
+                works_dispatch(works);
+                return;
+        }
+        saying = saying_new(work);
+        if (!saying || say_result(saying, part, which, result) < 0) {
+                if (saying)
+                        saying_free(saying);
+                work_give_up(works, work, FLOW_EVENT_FAULT, "no memory for its result");
+        } else {
+                saying_say(saying);
+        }
+        works_dispatch(works);
+}
+
+/* ---- starting ---- */
+
+static struct work *next_work(struct works *works)
+{
+        struct work *work, *best = NULL;
+
+        TAILQ_FOREACH(work, &works->list, link)
+        {
+                enum job_part part;
+                uint32_t which, next = work->next;
+                bool compiling = work->compiling;
+
+                if (!work_next(work, &part, &which))
+                        continue;
+                work->next = next;
+                work->compiling = compiling;
+                if (!best || work->entry.head.priority < best->entry.head.priority ||
+                    (work->entry.head.priority == best->entry.head.priority &&
+                     work->n_pieces < best->n_pieces))
+                        best = work;
+        }
+        return best;
+}
+
+static int piece_start(struct works *works, struct work *work, struct err *err)
+{
+        const struct limits *limits = work->read.job.limits;
+        struct piece *piece = calloc(1, sizeof(*piece));
+        int r;
+
+        if (!piece)
+                return err_set(err, -ENOMEM, "no memory to run a job");
+        must(work_next(work, &piece->part, &piece->which));
+        piece->work = work;
+        piece->until_ns = clock_now_ns() + limits[STAGE_COMPILE].wall_ns + limits[STAGE_RUN].wall_ns +
+                          PIECE_PATIENCE_NS;
+        r = client_submit(works->client, work_job(work, piece->part, piece->which), on_result, piece,
+                          &piece->ticket, err);
+        work->read.job.input = BYTES_INIT(0);
+        if (r < 0) {
+                free(piece);
+                return r;
+        }
+        LIST_INSERT_HEAD(&work->pieces, piece, link);
+        work->n_pieces++;
+        works->n_pieces++;
+        return 0;
+}
+
+/* A job without cases, or one whose cases all have outcomes already, has only to be said done. */
+static void end_at_once(struct works *works, struct work *work)
+{
+        struct saying *saying = saying_new(work);
+
+        if (saying)
+                saying_say(saying);
+        else
+                work_give_up(works, work, FLOW_EVENT_FAULT, "no memory for its result");
+}
+
+static void work_begin(struct works *works, const struct entry *entry)
+{
+        struct work *work;
+        struct err err = { "" };
+        int r = work_new(works->book, works, entry, &work, &err);
+
+        if (r != 0) {
+                log_warn("job=%" PRIu64 ": %s", entry->seq, err.text);
+                book_push(works->book, entry->seq, r == WORK_NEVER ? FLOW_EVENT_REFUSE : FLOW_EVENT_FAULT,
+                          entry->flow.fence, err.text);
+                return;
+        }
+        TAILQ_INSERT_TAIL(&works->list, work, link);
+        works->n++;
+        if (work_is_over(work))
+                end_at_once(works, work);
+}
+
+struct taking {
+        struct change change;
+        struct works *works;
+        uint64_t seq;
+        struct entry entry;
+};
+
+static int taking_apply(struct change *change, struct err *err)
+{
+        struct taking *taking = (struct taking *)change;
+        struct book *book = taking->works->book;
+        struct flow before;
+        int r = book->store_ops->find_seq(book->store, taking->seq, &taking->entry, err);
+
+        if (r != 0)
+                return r;
+        before = taking->entry.flow;
+        if (book_step(book, &taking->entry, FLOW_EVENT_LEASE, 0, "") != 0)
+                return STORE_STALE;
+        taking->entry.outside = false;
+        return book_write(book, &taking->entry, &before, err);
+}
+
+static void taking_done(struct change *change, int r, const char *text)
+{
+        struct taking *taking = (struct taking *)change;
+        struct works *works = taking->works;
+
+        works->n_leasing--;
+        if (r == 0 && works->stopping)
+                book_push(works->book, taking->seq, FLOW_EVENT_RETURN, taking->entry.flow.fence, "");
+        else if (r == 0)
+                work_begin(works, &taking->entry);
+        free(taking);
+        if (r != -ECANCELED)
+                works_dispatch(works);
+}
+
+/* The least urgent that may still be taken: the last places are for those somebody waits for. */
+static int worst_priority(const struct works *works)
+{
+        size_t n = works->n + works->n_leasing;
+
+        if (n < works->n_slots)
+                return PRIORITY_BULK;
+        if (n < works->n_slots + works->n_slots / 2 + 1)
+                return PRIORITY_NORMAL;
+        return n < 2 * works->n_slots + 2 ? PRIORITY_INTERACTIVE : -1;
+}
+
+static bool take_one(struct works *works)
+{
+        struct book *book = works->book;
+        int worst = worst_priority(works);
+        struct taking *taking;
+        uint64_t seq;
+
+        if (worst < 0 ||
+            book->queue_ops->take(book->queue, NULL, (enum priority)worst, clock_now_ns(), &seq) != 0)
+                return false;
+        taking = calloc(1, sizeof(*taking));
+        must(taking);
+        taking->change = (struct change){ .apply = taking_apply, .done = taking_done, .vital = true };
+        taking->works = works;
+        taking->seq = seq;
+        works->n_leasing++;
+        group_add(book->group, &taking->change);
+        return true;
+}
+
+static bool start_piece(struct works *works)
+{
+        struct work *work = next_work(works);
+        struct err err = { "" };
+
+        if (!work)
+                return false;
+        if (piece_start(works, work, &err) < 0)
+                work_give_up(works, work, FLOW_EVENT_FAULT, err.text);
+        return true;
+}
+
+void works_dispatch(struct works *works)
+{
+        size_t most = works->n_slots + works->n_slots / 2;
+
+        if (works->dispatching || works->stopping || !works->connected)
+                return;
+        works->dispatching = true;
+        while (works->n_pieces + works->n_leasing < most && (take_one(works) || start_piece(works)))
+                ;
+        works->dispatching = false;
+}
+
+/* ---- the runner ---- */
+
+static void on_runner_lost(void *arg)
+{
+        struct works *works = arg;
+
+        works->connected = false;
+        log_warn("lost the runner; waiting for a new one");
+}
+
+int works_runner_take(struct works *works, int fd, struct err *err)
+{
+        int r;
+
+        if (works->client)
+                r = client_reconnect_take(works->client, fd, err);
+        else
+                r = client_new_take(works->book->base, fd, on_runner_lost, works, &works->client, err);
+        if (r < 0)
+                return r;
+        works->connected = true;
+        works_dispatch(works);
+        return 0;
+}
+
+int works_new(struct book *book, size_t n_slots, struct works **ret_works, struct err *err)
+{
+        struct works *works = calloc(1, sizeof(*works));
+
+        if (!works)
+                return err_set(err, -ENOMEM, "ledger: out of memory");
+        works->book = book;
+        works->n_slots = MAX(n_slots, (size_t)1);
+        TAILQ_INIT(&works->list);
+        *ret_works = works;
+        return 0;
+}
+
+void works_free(struct works *works)
+{
+        if (!works)
+                return;
+        while (!TAILQ_EMPTY(&works->list))
+                work_end(works, TAILQ_FIRST(&works->list));
+        client_free(works->client);
+        free(works);
+}

@@ -122,55 +122,59 @@ static int add_v1(struct cgroups *cgroups, const struct hierarchy *place, const 
         return make_group(folder, err);
 }
 
-/* "+memory +pids +cpu" into a v2 group's subtree_control, one by one so that the failing one is named. */
-static int hand_down(const struct cgroups *cgroups, const char *folder, struct err *err)
+/*
+ * "+memory", "+pids", "+cpu" into a v2 group's subtree_control, one by one so that the failing one is named.  CPU is
+ * asked for fair shares between slots only: its counter is in every v2 group, so nothing is lost without it.
+ */
+static int hand_down(const struct cgroups *cgroups, const char *folder, bool ret_new[CONTROLLER_COUNT],
+                     struct err *err)
 {
         static const char *const words[CONTROLLER_COUNT] = { "+memory", "+pids", "+cpu" };
 
         for (int i = 0; i < CONTROLLER_COUNT; i++) {
-                int r = cgroups->v2[i] ? write_text(folder, "cgroup.subtree_control", words[i]) : 0;
+                int r;
 
-                if (r < 0)
-                        return err_errno(
-                                err, r,
-                                "cannot enable the %s controller below %s; start coderunr as a service with "
-                                "Delegate=yes, or in a cgroup of its own",
-                                words[i] + 1, folder);
+                if (!cgroups->v2[i] || hierarchy_lists(folder, "cgroup.subtree_control", words[i] + 1))
+                        continue;
+                r = write_text(folder, "cgroup.subtree_control", words[i]);
+                if (r < 0 && i != CONTROLLER_CPU)
+                        return err_errno(err, r,
+                                         "cannot enable the %s controller below %s; start coderunr as a "
+                                         "service with Delegate=yes, or name another group: cgroup_parent",
+                                         words[i] + 1, folder);
+                ret_new[i] = r == 0;
         }
         return 0;
 }
 
-static bool is_root_group(const char *folder)
+static int open_v2(struct cgroups *cgroups, const struct hierarchy *parent, const char *name, struct err *err)
 {
-        char path[PATH_MAX];
-
-        snprintf(path, sizeof(path), "%s/cgroup.type", folder);
-        return access(path, F_OK) != 0; /* KERNEL: every v2 group but the root has it */
-}
-
-static int open_v2(struct cgroups *cgroups, const char *own, const char *name, struct err *err)
-{
-        char folder[PATH_MAX], leaf[PATH_MAX + 16];
+        char folder[PATH_MAX + 64], leaf[PATH_MAX + 80];
+        bool unused[CONTROLLER_COUNT];
+        struct hierarchy mine;
         int r;
 
-        snprintf(folder, sizeof(folder), "%s/coderunr-%s", own, name);
+        snprintf(folder, sizeof(folder), "%s/coderunr-%s", parent->path, name);
         cgroups->unified = strdup(folder);
         must(cgroups->unified);
         r = make_group(folder, err);
         snprintf(leaf, sizeof(leaf), "%s/engine", folder);
         r = r ? r : make_group(leaf, err);
-        if (r == 0 && !is_root_group(own))
+        if (r == 0 && !hierarchy_is_root(parent) && hierarchy_find(NULL, NULL, NULL, &mine) &&
+            streq(mine.path, parent->path)) {
                 r = write_text(leaf, "cgroup.procs", "0");
-        if (r < 0)
-                return r;
-        r = hand_down(cgroups, own, err);
-        return r ? r : hand_down(cgroups, folder, err);
+                cgroups->stepped = r == 0;
+                if (r < 0)
+                        return err_errno(err, r, "cannot step into %s", leaf);
+        }
+        r = r ? r : hand_down(cgroups, parent->path, cgroups->lent, err);
+        return r ? r : hand_down(cgroups, folder, unused, err);
 }
 
-int cgroups_open(struct cgroups *cgroups, const char *name, struct err *err)
+int cgroups_open(struct cgroups *cgroups, const char *name, const char *parent, struct err *err)
 {
         static const char *const v1_names[CONTROLLER_COUNT] = { "memory", "pids", "cpuacct" };
-        static const char *const v2_names[CONTROLLER_COUNT] = { "memory", "pids", "cpu" };
+        static const char *const v2_names[CONTROLLER_COUNT] = { "memory", "pids", NULL };
         char **folders[CONTROLLER_COUNT] = { &cgroups->memory, &cgroups->pids, &cgroups->cpuacct };
         struct hierarchy place, unified = { 0 };
         char *unused;
@@ -178,12 +182,12 @@ int cgroups_open(struct cgroups *cgroups, const char *name, struct err *err)
 
         *cgroups = (struct cgroups){ 0 };
         for (int i = 0; r == 0 && i < CONTROLLER_COUNT; i++) {
-                if (!hierarchy_find(v1_names[i], v2_names[i], &place))
+                if (!hierarchy_find(v1_names[i], v2_names[i], parent, &place))
                         return err_set(
                                 err, -ENOTSUP,
                                 "no mounted cgroup hierarchy offers the %s controller; mount cgroup2 on "
                                 "/sys/fs/cgroup, or enable it on the kernel command line (cgroup_enable=%s)",
-                                v2_names[i], v2_names[i]);
+                                v1_names[i], v1_names[i]);
                 if (place.version == 1)
                         r = add_v1(cgroups, &place, name, folders[i], err);
                 else {
@@ -192,24 +196,24 @@ int cgroups_open(struct cgroups *cgroups, const char *name, struct err *err)
                 }
         }
         /* v1 cpu only for fair shares between slots: without it nothing is lost but that */
-        if (r == 0 && !cgroups->v2[CONTROLLER_CPU] && hierarchy_find("cpu", "cpu", &place) &&
+        if (r == 0 && !cgroups->v2[CONTROLLER_CPU] && hierarchy_find("cpu", NULL, NULL, &place) &&
             place.version == 1)
                 r = add_v1(cgroups, &place, name, &unused, err);
         if (r == 0 && cgroups->any_v2)
-                r = open_v2(cgroups, unified.path, name, err);
+                r = open_v2(cgroups, &unified, name, err);
         if (r < 0)
                 cgroups_close(cgroups);
         return r;
 }
 
-void cgroups_sweep(const char *name)
+void cgroups_sweep(const char *name, const char *parent)
 {
         static const char *const controllers[] = { "memory", "pids", "cpuacct", "cpu", NULL };
         char folder[PATH_MAX + 64];
         struct hierarchy place;
 
         for (size_t i = 0; i < ARRAY_LEN(controllers); i++) {
-                if (!hierarchy_find(controllers[i], NULL, &place))
+                if (!hierarchy_find(controllers[i], NULL, parent, &place))
                         continue;
                 snprintf(folder, sizeof(folder), "%s/coderunr-%s", place.path, name);
                 sweep(folder);
@@ -246,6 +250,7 @@ static const struct {
 
 static int make_slot_groups(const struct cgroups *cgroups, uint32_t slot, struct err *err)
 {
+        bool unused[CONTROLLER_COUNT];
         char folder[PATH_MAX];
         int r = 0;
 
@@ -258,7 +263,7 @@ static int make_slot_groups(const struct cgroups *cgroups, uint32_t slot, struct
                 snprintf(folder, sizeof(folder), "%s/slot%u", cgroups->unified, slot);
                 if (mkdir(folder, GROUP_MODE) < 0 && errno != EEXIST)
                         r = err_errno(err, -errno, "cannot make the cgroup %s", folder);
-                r = r ? r : hand_down(cgroups, folder, err);
+                r = r ? r : hand_down(cgroups, folder, unused, err);
         }
         return r;
 }
@@ -325,21 +330,33 @@ bool cgroups_slot_clear(const struct cgroups *cgroups, uint32_t slot)
         return false;
 }
 
-/* Step out of the leaf again, so that it can be removed. */
-static void leave_v2(struct cgroups *cgroups)
+static void take_back(const char *folder, const bool which[CONTROLLER_COUNT])
+{
+        static const char *const words[CONTROLLER_COUNT] = { "-memory", "-pids", "-cpu" };
+
+        for (int i = 0; i < CONTROLLER_COUNT; i++)
+                if (which[i])
+                        (void)write_text(folder, "cgroup.subtree_control", words[i]);
+}
+
+/*
+ * Leave the group we were started in as it was, the other way round than open_v2().  KERNEL: a controller cannot be taken
+ * from a group whose children hand it on, and no process moves into a group that hands one on.
+ */
+static void close_v2(struct cgroups *cgroups)
 {
         char *slash = strrchr(cgroups->unified, '/');
 
+        for (int i = 0; i < TRIES && kill_tree(cgroups->unified) > 0; i++)
+                pause_a_little();
+        remove_tree(cgroups->unified); /* all but the leaf we may be in */
+        take_back(cgroups->unified, cgroups->v2);
         *slash = '\0';
-        for (int i = 0; i < CONTROLLER_COUNT; i++) {
-                static const char *const words[CONTROLLER_COUNT] = { "-memory", "-pids", "-cpu" };
-
-                if (cgroups->v2[i] && !is_root_group(cgroups->unified))
-                        (void)write_text(cgroups->unified, "cgroup.subtree_control", words[i]);
-        }
-        if (!is_root_group(cgroups->unified))
+        take_back(cgroups->unified, cgroups->lent);
+        if (cgroups->stepped)
                 (void)write_text(cgroups->unified, "cgroup.procs", "0");
         *slash = '/';
+        sweep(cgroups->unified);
 }
 
 void cgroups_close(struct cgroups *cgroups)
@@ -349,10 +366,7 @@ void cgroups_close(struct cgroups *cgroups)
                 free(cgroups->v1[i]);
         }
         if (cgroups->unified) {
-                for (int i = 0; i < TRIES && kill_tree(cgroups->unified) > 0; i++)
-                        pause_a_little();
-                leave_v2(cgroups);
-                sweep(cgroups->unified);
+                close_v2(cgroups);
                 free(cgroups->unified);
         }
         *cgroups = (struct cgroups){ 0 };

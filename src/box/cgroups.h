@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * Cgroups: the engine's own groups, made by the warden below the group it was started in.
+ * Cgroups: the engine's own groups, made by the warden below the group it was started in.  On v2 another group can be named: cgroup_parent.
  *
  *   <own group>/coderunr-<name>/slot<N>     on every v1 hierarchy that holds one of our controllers; keepers live in it
  *   <own group>/coderunr-<name>/engine      v2: the engine's processes (a group with children holds none itself)
@@ -17,6 +17,8 @@ struct err;
 
 struct cgroups {
         bool v2[CONTROLLER_COUNT];
+        bool lent[CONTROLLER_COUNT]; /* enabled by us below the v2 group we are in: taken back at the end */
+        bool stepped;                /* we left that group for our leaf */
         bool any_v2;
         size_t n_v1;  /* distinct v1 hierarchies of ours */
         char *v1[4];  /* their coderunr-<name> directories: memory, pids, cpuacct, cpu; duplicates left out */
@@ -26,11 +28,14 @@ struct cgroups {
         char *unified; /* the directory in the v2 tree, NULL when no controller of ours is there */
 };
 
-/* Find the hierarchies and make coderunr-<name> in each, sweeping what an engine of that name left. */
-int cgroups_open(struct cgroups *cgroups, const char *name, struct err *err) MUST_USE;
+/*
+ * Find the hierarchies and make coderunr-<name> in each, sweeping what an engine of that name left.  On v2 this process
+ * steps into a leaf of its own when it stands where the groups are made; @parent as in hierarchy_find().
+ */
+int cgroups_open(struct cgroups *cgroups, const char *name, const char *parent, struct err *err) MUST_USE;
 
 /* Kill and remove what an engine of that name left behind; only for a name whose owner is known to be gone. */
-void cgroups_sweep(const char *name);
+void cgroups_sweep(const char *name, const char *parent);
 
 /* Make the groups of one slot and open the files its keeper needs (-1: not there). */
 int cgroups_slot_open(const struct cgroups *cgroups, uint32_t slot, int ret_fds[ACCOUNT_FD_COUNT],

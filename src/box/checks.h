@@ -36,6 +36,7 @@ struct checks_ask {
         uint64_t uid_base;
         uint64_t n_uids;
         size_t n_runtimes;
+        const char *cgroup_parent; /* as in hierarchy.h */
 };
 
 struct check_answer {

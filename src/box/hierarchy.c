@@ -67,6 +67,22 @@ static bool hierarchy_mount(const char *controller, char *where, size_t room, ch
         return done;
 }
 
+static bool named_group(const char *parent, struct hierarchy *place)
+{
+        char where[PATH_MAX], root[PATH_MAX];
+        int n;
+
+        if (!hierarchy_mount(NULL, where, sizeof(where), root, sizeof(root)))
+                return false;
+        n = snprintf(place->path, sizeof(place->path), "%s%s%s", where, *parent == '/' ? "" : "/", parent);
+        if (n <= 0 || (size_t)n >= sizeof(place->path))
+                return false;
+        while (n > 1 && place->path[n - 1] == '/')
+                place->path[--n] = '\0';
+        place->version = 2;
+        return true;
+}
+
 /* Our own group as a path; in a cgroup namespace the mount may show only a part of the tree. */
 static bool find(const char *controller, struct hierarchy *place)
 {
@@ -94,19 +110,30 @@ static bool read_line(const char *path, char *line, size_t room)
         return ok;
 }
 
-static bool v2_has(const char *controller, struct hierarchy *place)
+bool hierarchy_lists(const char *folder, const char *file, const char *word)
 {
-        char file[PATH_MAX + 32], list[512];
+        char path[PATH_MAX + 32], list[512];
 
-        if (!find(NULL, place))
+        snprintf(path, sizeof(path), "%s/%s", folder, file);
+        if (!read_line(path, list, sizeof(list)))
                 return false;
-        snprintf(file, sizeof(file), "%s/cgroup.controllers", place->path);
-        return read_line(file, list, sizeof(list)) && has_word(list, controller, " ");
+        list[strcspn(list, "\n")] = '\0';
+        return has_word(list, word, " ");
 }
 
-bool hierarchy_find(const char *v1, const char *v2, struct hierarchy *ret_place)
+bool hierarchy_is_root(const struct hierarchy *place)
+{
+        char path[PATH_MAX + 32];
+
+        snprintf(path, sizeof(path), "%s/cgroup.type", place->path);
+        return access(path, F_OK) != 0; /* KERNEL: every v2 group but the root has it */
+}
+
+bool hierarchy_find(const char *v1, const char *v2, const char *parent, struct hierarchy *ret_place)
 {
         if (v1 && find(v1, ret_place))
                 return true;
-        return v2 ? v2_has(v2, ret_place) : find(NULL, ret_place);
+        if (!(parent && *parent ? named_group(parent, ret_place) : find(NULL, ret_place)))
+                return false;
+        return !v2 || hierarchy_lists(ret_place->path, "cgroup.controllers", v2);
 }

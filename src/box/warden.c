@@ -76,7 +76,7 @@ static void sweep_other_ranges(const struct warden *warden)
                 if (fd < 0)
                         continue;
                 snprintf(name, sizeof(name), "%u", base);
-                cgroups_sweep(name);
+                cgroups_sweep(name, warden->args.cgroup_parent);
                 unlock_range(base, fd);
         }
 }
@@ -138,7 +138,7 @@ int warden_open(struct warden *warden, const struct warden_args *args, struct er
                 return r;
         sweep_other_ranges(warden);
         snprintf(name, sizeof(name), "%u", warden->uid_base);
-        r = cgroups_open(&warden->cgroups, name, err);
+        r = cgroups_open(&warden->cgroups, name, args->cgroup_parent, err);
         r = r ? r : fill_boot(warden, err);
         r = r ? r : filter_build(warden->boot, err);
         warden->keepers = calloc(args->n_slots, sizeof(*warden->keepers));

@@ -27,7 +27,8 @@ enum {
 struct warden_args {
         const char *keeper; /* path of the keeper program */
         const char *root;   /* an empty directory; slots build their roots over it, each in its own view */
-        const char *directories; /* further toolchain folders, comma between */
+        const char *directories;   /* further toolchain folders, comma between */
+        const char *cgroup_parent; /* cgroups.h; NULL or "": the group it was started in */
         uint32_t n_slots;
         uint32_t uid_base;
         uint64_t disk_bytes; /* of a box prepared in advance */

@@ -117,9 +117,9 @@ int cli_doctor(int argc, char **argv)
         if (!cli_config_load(&arguments, &config))
                 return EXIT_WRONG;
         log_open(LOG_ERROR, "doctor");
-        checks_run(
-                &(struct checks_ask){ config.data_directory, config.uid_base, UIDS, count_runtimes(&config) },
-                answers);
+        checks_run(&(struct checks_ask){ config.data_directory, config.uid_base, UIDS,
+                                         count_runtimes(&config), config.cgroup_parent },
+                   answers);
         config_deinit(&config);
         if (json)
                 print_json(answers);

@@ -109,6 +109,7 @@ static int open_warden(struct engine *engine, struct err *err)
                 .keeper = config->keeper,
                 .root = root,
                 .directories = config->extra_directories,
+                .cgroup_parent = config->cgroup_parent,
                 .n_slots = engine->n_slots,
                 .uid_base = (uint32_t)config->uid_base,
                 .disk_bytes = config->limits[STAGE_RUN].disk_bytes,
@@ -126,7 +127,8 @@ static int prepare(struct engine *engine, struct err *err)
         const struct config *config = engine->config;
         struct checks_ask ask = { .data_directory = config->data_directory,
                                   .uid_base = config->uid_base,
-                                  .n_uids = WARDEN_UIDS };
+                                  .n_uids = WARDEN_UIDS,
+                                  .cgroup_parent = config->cgroup_parent };
         enum log_level level;
         int r;
 

@@ -264,16 +264,38 @@ static void test_ordinary_arguments_pass(void **state)
                 unsigned arg;
                 uint64_t value;
         } rows[] = {
-                { "socket", 0, 1 },     { "socket", 0, 2 },     { "socket", 0, 10 },
-                { "socketpair", 0, 1 }, { "clone", 0, 17 },     { "clone", 0, 0x3d0f00 },
-                { "ioctl", 1, 0x5401 }, { "ioctl", 1, 0x5413 }, { "ioctl", 1, 0x541b },
-                { "fcntl", 1, 1 },      { "fcntl", 1, 6 },      { "fcntl", 1, 1030 },
-                { "prctl", 0, 15 },     { "prctl", 0, 4 },      { "prctl", 0, 22 },
-                { "prlimit64", 0, 0 },  { "setrlimit", 0, 3 },  { "setrlimit", 0, 7 },
+                { "socket", 0, 1 },       { "socketpair", 0, 1 }, { "clone", 0, 17 },
+                { "clone", 0, 0x3d0f00 }, { "ioctl", 1, 0x5401 }, { "ioctl", 1, 0x5413 },
+                { "ioctl", 1, 0x541b },   { "fcntl", 1, 1 },      { "fcntl", 1, 6 },
+                { "fcntl", 1, 1030 },     { "prctl", 0, 15 },     { "prctl", 0, 4 },
+                { "prctl", 0, 22 },       { "prlimit64", 0, 0 },  { "setrlimit", 0, 3 },
+                { "setrlimit", 0, 7 },
         };
 
         for (size_t i = 0; i < ARRAY_LEN(rows); i++)
                 expect(rows[i].call, rows[i].arg, rows[i].value, SECCOMP_RET_ALLOW);
+}
+
+/* An Internet socket is TCP or UDP; what else it could be would have the kernel look for a module. */
+static void test_internet_sockets_are_tcp_and_udp(void **state)
+{
+        static const uint64_t families[] = { 1, 2, 10, 2 | HIGH, 10 | HIGH };
+        static const uint64_t flags[] = { 0, 02000000, 02004000, HIGH };
+
+        for (size_t i = 0; i < ARRAY_LEN(families) * ARRAY_LEN(flags); i++) {
+                uint64_t family = families[i / ARRAY_LEN(flags)], flag = flags[i % ARRAY_LEN(flags)];
+
+                for (uint64_t type = 0; type < 16; type++)
+                        for (uint64_t protocol = 0; protocol < 300; protocol++) {
+                                uint64_t args[6] = { family, type | flag, protocol };
+                                bool tcp = type == 1 && (protocol == 0 || protocol == 6);
+                                bool udp = type == 2 && (protocol == 0 || protocol == 17);
+                                uint32_t answer = decide(PROGRAMS, AUDIT_ARCH_X86_64, 41, args);
+
+                                assert_int_equal(answer == SECCOMP_RET_ALLOW,
+                                                 family < 1 + HIGH && (family == 1 || tcp || udp));
+                        }
+        }
 }
 
 static int set_up(void **state)
@@ -299,6 +321,7 @@ int main(void)
                 cmocka_unit_test(test_setup_calls_are_there_until_the_last_filter),
                 cmocka_unit_test(test_every_argument_row),
                 cmocka_unit_test(test_ordinary_arguments_pass),
+                cmocka_unit_test(test_internet_sockets_are_tcp_and_udp),
         };
 
         return cmocka_run_group_tests(tests, set_up, NULL);

@@ -3,6 +3,7 @@
  * reported, nothing is left, and the next job runs.  The keeper is the one built with CODERUNR_FAULTS.
  */
 #include "box/test_world.h"
+#include "util/clock.h"
 #include "util/err.h"
 #include "util/pack.h"
 
@@ -148,6 +149,21 @@ static void test_box_steps_killed(void **state)
         }
 }
 
+/* The program's process may be done long before init has given up its privileges; READY waits for both. */
+static void test_ready_waits_for_init(void **state)
+{
+        uint64_t start = clock_now_ns();
+        struct err err = { "" };
+
+        world.warden.boot->fault =
+                (struct slot_fault){ .step = STEP_INIT_PRIVILEGES, .delay_ms = 500, .times = 1 };
+        if (warden_slot_start(&world.warden, 0, &world.slots[0], &err) < 0)
+                fail_msg("%s", err.text);
+        world_expect_ready(world.slots[0]);
+        assert_true(clock_now_ns() - start >= 500 * NSEC_PER_MSEC);
+        end_slot();
+}
+
 static int files_of_one(void)
 {
         int fd = pack_open(1);
@@ -224,9 +240,10 @@ static int tear_down(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_slot_steps_fail),  cmocka_unit_test(test_slot_steps_killed),
-                cmocka_unit_test(test_box_steps_fail),   cmocka_unit_test(test_box_steps_killed),
-                cmocka_unit_test(test_order_steps_fail), cmocka_unit_test(test_order_steps_killed),
+                cmocka_unit_test(test_slot_steps_fail),      cmocka_unit_test(test_slot_steps_killed),
+                cmocka_unit_test(test_box_steps_fail),       cmocka_unit_test(test_box_steps_killed),
+                cmocka_unit_test(test_ready_waits_for_init), cmocka_unit_test(test_order_steps_fail),
+                cmocka_unit_test(test_order_steps_killed),
         };
 
         if (geteuid() != 0) {

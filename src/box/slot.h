@@ -48,8 +48,9 @@ enum { CONTROLLER_MEMORY, CONTROLLER_PIDS, CONTROLLER_CPU, CONTROLLER_COUNT };
 
 /* For keepers built with CODERUNR_FAULTS only: make a step fail. */
 struct slot_fault {
-        uint32_t step;  /* STEP_NONE: no fault */
-        uint32_t error; /* errno; 0: SIGKILL to the process that comes by */
+        uint32_t step;     /* STEP_NONE: no fault */
+        uint32_t error;    /* errno; 0: SIGKILL to the process that comes by */
+        uint32_t delay_ms; /* not 0: the step is only late */
         uint32_t times;
 };
 

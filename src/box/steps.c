@@ -4,6 +4,7 @@
  */
 #include "box/steps.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 
@@ -36,6 +37,10 @@ int steps_fault(enum step step)
         if (!shared || shared->step != step || shared->times == 0)
                 return 0;
         shared->times--;
+        if (shared->delay_ms > 0) {
+                poll(NULL, 0, (int)shared->delay_ms);
+                return 0;
+        }
         if (shared->error == 0) {
                 raise(SIGKILL);
                 _exit(137); /* KERNEL: pid 1 of a namespace does not die of its own signal */

@@ -246,7 +246,7 @@ __attribute__((constructor)) static void before(void)
 }
 END
 gcc -shared -fPIC -o evil.so evil.c
-LD_PRELOAD=./evil.so /usr/bin/env >/dev/stdout
+LD_PRELOAD=./evil.so /usr/bin/env | grep -v =
 LD_AUDIT=./evil.so GLIBC_TUNABLES=glibc.rtld.optional_static_tls=4096 /usr/bin/env >/dev/null
 """
 
@@ -311,24 +311,23 @@ def listener(world):
 # ---- the compile stage -----------------------------------------------------------------------------------------------
 
 
-def compile_c(world, text, language="c", **fields):
-    answer = world.engine.execute(language, text, **fields)
-    got = word_of(answer)
+def compile_c(world, text, language="c", words="CE", **fields):
+    answer = expect(world.engine.execute(language, text, **fields), words)
     reply = answer.json()
-    assert got == "CE", f"{got}: {answer!r:.1000}"
     assert world.secret not in answer.body.decode(errors="replace"), "the answer holds a byte of the host"
     return reply["compile"]
 
 
 def include_secrets(world):
     for path in (world.targets["canary"], "/etc/shadow", "/proc/self/environ", "/proc/1/environ", world.targets["log"]):
-        said = compile_c(world, f'#include "{path}"\nint main(void){{}}')["stderr"]
+        # what /proc has says that it is empty, and a compiler believes it
+        said = compile_c(world, f'#include "{path}"\nint main(void){{}}', words="CE|OK")["stderr"]
         assert "root:" not in said and "CODERUNR_" not in said, said
 
 
 def include_endless(world):
     for path in ("/dev/zero", "/dev/stdin", "/dev/tty", "/dev/random", "/proc/self/fd/0"):
-        compile_c(world, f'#include "{path}"\nint main(void){{}}', compile_timeout=3000)
+        compile_c(world, f'#include "{path}"\nint main(void){{}}', words="CE|OK", compile_timeout=3000)
 
 
 def incbin(world):
@@ -363,7 +362,7 @@ def staged(world, compile_text, run_text="echo ran", words="OK", **fields):
 
 
 def compile_daemon(world):
-    look = "sleep 0.2; ls /proc | grep -c ^[0-9]; ls tick 2>/dev/null; cat tick 2>/dev/null"
+    look = "sleep 0.2; ls /proc | grep -c ^[0-9]; cat tick 2>/dev/null; true"
     answer = staged(world, "setsid bash -c 'while :; do echo tick >>tick; sleep 0.05; done' >/dev/null 2>&1 & true", look)
     run = answer.json()["run"]
     assert run["stdout"].count("tick\n") <= 2, f"the daemon went on: {run}"
@@ -413,12 +412,15 @@ def stage_accounting(world):
 
 def odd_sources(world):
     source = "int main(void) { return 0; }"
-    for name in ("-o", "--help", "a b.c", "$(id).c", "@options.c", "-fplugin=x.c", "*.c", "'.c", "\u202ec.c"):
+    for name in ("-o", "--help", "a b.c", "$(id).c", "@options.c", "*.c", "'.c", "\u202ec.c"):
         answer = world.engine.execute("c", [{"name": name, "content": source}])
         assert word_of(answer) in ("OK", "CE", "400"), f"{name}: {answer!r:.800}"
         assert "Usage:" not in answer.body.decode(), f"{name} was taken for an option: {answer!r:.800}"
-    option = [{"name": "main.c", "content": source}, {"name": "@x.c", "content": "-fplugin=/tmp/x.so"}]
-    assert "plugin" not in world.engine.execute("c", option).body.decode(), "a source was read as options"
+    for name in ("@x.c", "-fplugin=x.c", "-wrapper,x.c", "-B.c"):
+        files = [{"name": "main.c", "content": source}, {"name": name, "content": "int other;"}]
+        answer = expect(world.engine.execute("c", files), "OK|400")
+    answer = world.engine.execute("python", [{"name": "-c.py", "content": "print('name')"}])
+    assert answer.status == 400 or answer.json()["run"]["stdout"] == "name\n", f"an option for the interpreter: {answer!r:.500}"
 
 
 # ---- request files ---------------------------------------------------------------------------------------------------

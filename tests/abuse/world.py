@@ -5,6 +5,7 @@
 import base64
 import concurrent.futures
 import contextlib
+import ctypes
 import dataclasses
 import fcntl
 import http.client
@@ -149,12 +150,9 @@ def reach_everywhere():
     if devices != ["lo"]:
         return
     address = struct.pack("HH4s8x", socket.AF_INET, 0, bytes(4))
-    name = bytearray(b"lo\0")
-    buffer = (bytes(name) + bytes(13))
-    keep = bytearray(buffer)
-    import ctypes
-    pointer = ctypes.addressof(ctypes.c_char.from_buffer(keep))
-    entry = struct.pack("L16s16s16sHhLBBhPLLH6x", 0, address, address, address, 1, 0, 0, 0, 0, 0, pointer, 0, 0, 0)
+    name = ctypes.create_string_buffer(b"lo")
+    # struct rtentry: a default route (RTF_UP) through that device
+    entry = struct.pack("L16s16s16sHhLPhPLLH", 0, address, address, address, 1, 0, 0, 0, 0, ctypes.addressof(name), 0, 0, 0)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, contextlib.suppress(OSError):
         fcntl.ioctl(sock, 0x890B, entry)  # SIOCADDRT
 
@@ -209,6 +207,9 @@ class World:
         canary = pathlib.Path(self.folder) / "canary"
         canary.write_text(self.secret)
         canary.chmod(0o644)
+        own = pathlib.Path(self.folder) / "own"
+        own.touch()
+        os.chown(own, outside.NOBODY, outside.NOBODY)
         tcp = self.stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=64))
         unix = self.stack.enter_context(socket.socket(socket.AF_UNIX))
         unix.bind(f"{self.folder}/socket")
@@ -222,7 +223,7 @@ class World:
         self.stack.callback(sentinel.wait)
         self.stack.callback(sentinel.kill)
         self.sentinel = sentinel
-        return {"canary": str(canary), "port": str(tcp.getsockname()[1]), "unix": f"{self.folder}/socket",
+        return {"canary": str(canary), "own": str(own), "port": str(tcp.getsockname()[1]), "unix": f"{self.folder}/socket",
                 "abstract": f"abuse-{self.secret}", "sentinel": str(sentinel.pid), "folder": self.folder,
                 "log": f"{self.data}/log"}
 

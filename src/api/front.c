@@ -6,6 +6,7 @@
 #include "api/pool.h"
 #include "api/server.h"
 #include "job/client.h"
+#include "job/desk.h"
 #include "util/clock.h"
 #include "util/err.h"
 #include "util/log.h"
@@ -22,6 +23,7 @@ struct front_state {
         const struct front *front;
         struct event_base *base;
         struct client *client;
+        struct desk *desk;
         struct pool *pool;
         struct server server;
         struct event *events[3]; /* SIGTERM, SIGINT, control */
@@ -53,16 +55,21 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
         stop(arg);
 }
 
+static void on_ledger_lost(void *arg)
+{
+        log_error("lost the ledger; waiting for a new one");
+}
+
 static void on_runner_lost(void *arg)
 {
         log_error("lost the runner; waiting for a new one");
 }
 
 /* Returns the descriptor that came with the byte, -1 when none did, -2 at the end. */
-static int control_recv(int fd)
+static int control_recv(int fd, char *ret_kind)
 {
-        char byte, control[CMSG_SPACE(sizeof(int))];
-        struct iovec iov = { &byte, 1 };
+        char control[CMSG_SPACE(sizeof(int))];
+        struct iovec iov = { ret_kind, 1 };
         struct msghdr msg = {
                 .msg_iov = &iov,
                 .msg_iovlen = 1,
@@ -85,20 +92,30 @@ static int control_recv(int fd)
         return got;
 }
 
+static void connect_take(struct front_state *state, char kind, int fd)
+{
+        bool is_ledger = kind == FRONT_LEDGER;
+        struct err err;
+        int r = is_ledger ? desk_reconnect_take(state->desk, fd, &err)
+                          : client_reconnect_take(state->client, fd, &err);
+
+        if (r < 0)
+                log_error("%s", err.text);
+        else
+                log_debug("connected to a new %s", is_ledger ? "ledger" : "runner");
+}
+
 static void on_control(evutil_socket_t fd, short what, void *arg)
 {
         struct front_state *state = arg;
-        int runner = control_recv(fd);
-        struct err err;
+        char kind = FRONT_RUNNER;
+        int peer = control_recv(fd, &kind);
 
-        if (runner == -2) {
+        if (peer == -2) {
                 event_del(state->events[2]);
                 stop(state);
-        } else if (runner >= 0) {
-                if (client_reconnect_take(state->client, runner, &err) < 0)
-                        log_error("%s", err.text);
-                else
-                        log_info("connected to a new runner");
+        } else if (peer >= 0) {
+                connect_take(state, kind, peer);
         }
 }
 
@@ -119,6 +136,9 @@ static int front_open(struct front_state *state, struct err *err)
         r = client_new_take(state->base, front->runner, on_runner_lost, state, &state->client, err);
         if (r < 0)
                 return r;
+        r = desk_new_take(state->base, -1, on_ledger_lost, state, &state->desk, err);
+        if (r < 0)
+                return r;
         r = pool_new(state->base, PARSE_THREADS, &state->pool, err);
         if (r < 0)
                 return r;
@@ -127,9 +147,11 @@ static int front_open(struct front_state *state, struct err *err)
             add_event(state, 1, SIGINT, EV_SIGNAL, on_signal) < 0 ||
             (front->control >= 0 && add_event(state, 2, front->control, EV_READ, on_control) < 0))
                 return err_set(err, -ENOMEM, "front: out of memory");
-        state->server = (struct server){
-                .front = front, .base = state->base, .client = state->client, .pool = state->pool
-        };
+        state->server = (struct server){ .front = front,
+                                         .base = state->base,
+                                         .client = state->client,
+                                         .desk = state->desk,
+                                         .pool = state->pool };
         return server_init(&state->server, err);
 }
 
@@ -138,6 +160,7 @@ static void front_close(struct front_state *state)
         server_deinit(&state->server);
         pool_free(state->pool);
         client_free(state->client);
+        desk_free(state->desk);
         for (size_t i = 0; i < ARRAY_LEN(state->events); i++)
                 if (state->events[i])
                         event_free(state->events[i]);

@@ -11,6 +11,9 @@
 struct catalog;
 struct config;
 
+/* The one byte of a message on the control socket: whose new connection the descriptor beside it is. */
+enum front_control { FRONT_RUNNER = 'r', FRONT_LEDGER = 'l' };
+
 struct front {
         const struct config *config;
         const struct catalog *catalog;
@@ -18,8 +21,8 @@ struct front {
         size_t n_listeners;
         int runner; /* SOCK_SEQPACKET to the runner; taken over */
         /*
-         * SOCK_SEQPACKET from the parent, or -1: one-byte messages with SCM_RIGHTS carry a fresh runner socket after the
-         * runner was restarted; its end means stop.  Taken over.
+         * SOCK_SEQPACKET from the parent, or -1: messages of one byte (enum front_control) with SCM_RIGHTS carry a fresh
+         * socket to the runner or the ledger, after it was started; its end means stop.  Taken over.
          */
         int control;
 };

@@ -9,6 +9,7 @@
 
 struct client;
 struct conn;
+struct desk;
 struct err;
 struct event;
 struct event_base;
@@ -21,6 +22,7 @@ struct server {
         const struct front *front;
         struct event_base *base;
         struct client *client;
+        struct desk *desk;
         struct pool *pool;
         struct event **listeners;
         struct event *pause; /* ends a pause of the listeners after running out of descriptors */
@@ -35,7 +37,7 @@ struct server {
         bool draining;
 };
 
-/* @server is zeroed but for front, base, client and pool. */
+/* @server is zeroed but for front, base, client, desk and pool. */
 int server_init(struct server *server, struct err *err) MUST_USE;
 void server_deinit(struct server *server);
 

@@ -174,7 +174,9 @@ int desk_new_take(struct event_base *base, int fd, void (*lost)(void *arg), void
         desk->arg = arg;
         TAILQ_INIT(&desk->requests);
         desk->forsaken = evtimer_new(base, on_forsaken, desk);
-        r = desk->forsaken ? desk_reconnect_take(desk, TAKE_FD(fd), err) : -ENOMEM;
+        r = desk->forsaken ? 0 : -ENOMEM;
+        if (r == 0 && fd >= 0)
+                r = desk_reconnect_take(desk, TAKE_FD(fd), err);
         close_fd(&fd);
         if (r < 0) {
                 desk_free(desk);

@@ -58,6 +58,7 @@ typedef void (*desk_fn)(void *arg, const struct desk_answer *answer);
 int desk_outcome(const struct desk_entry *entry, size_t *at, struct outcome *ret_outcome,
                  uint64_t *ret_number) MUST_USE;
 
+/* @fd is taken over; -1: the ledger comes later, by desk_reconnect_take(). */
 int desk_new_take(struct event_base *base, int fd, void (*on_lost)(void *arg), void *arg,
                   struct desk **ret_desk, struct err *err) MUST_USE;
 void desk_free(struct desk *desk);

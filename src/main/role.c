@@ -76,7 +76,7 @@ static int allow_threads(scmp_filter_ctx ctx)
         return r ? r : seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0, NULL);
 }
 
-static int load_filter(void)
+static int load_filter(enum role_kind kind)
 {
         scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
         int r = ctx ? 0 : -ENOMEM;
@@ -86,7 +86,11 @@ static int load_filter(void)
 #define ROLE_ALLOW(call, why)                                                                                \
         if (r == 0 && seccomp_syscall_resolve_name(#call) >= 0)                                              \
                 r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, seccomp_syscall_resolve_name(#call), 0);
+#define ROLE_ALLOW_FILES(call, why)                                                                          \
+        if (kind == ROLE_FILES)                                                                              \
+        ROLE_ALLOW(call, why)
 #include "main/role.def"
+#undef ROLE_ALLOW_FILES
 #undef ROLE_ALLOW
         if (r == 0)
                 r = allow_threads(ctx);
@@ -118,7 +122,8 @@ static void reset_signals(void)
         signal(SIGINT, SIG_IGN); /* the terminal's reaches the warden, which ends us in order */
 }
 
-int role_enter(const char *name, uint32_t uid, const int *keep, size_t n_keep, struct err *err)
+int role_enter(const char *name, enum role_kind kind, uint32_t uid, const int *keep, size_t n_keep,
+               struct err *err)
 {
         int r;
 
@@ -136,6 +141,6 @@ int role_enter(const char *name, uint32_t uid, const int *keep, size_t n_keep, s
                 return err_errno(err, r, "%s: giving up root", name);
         if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
                 return err_errno(err, -errno, "%s: not dumpable", name);
-        r = load_filter();
+        r = load_filter(kind);
         return r < 0 ? err_errno(err, r, "%s: system call filter", name) : 0;
 }

@@ -9,10 +9,16 @@
 
 #include "util/base.h"
 
+enum role_kind {
+        ROLE_PLAIN, /* opens no file */
+        ROLE_FILES, /* keeps files, in the folder that is its root by then */
+};
+
 struct err;
 
 /*
  * Become user @uid with nothing but descriptors 0 to 2 and @keep.  @name is what ps and the log show.
  * A failure is fatal for the role: it must not serve with privileges left.
  */
-int role_enter(const char *name, uint32_t uid, const int *keep, size_t n_keep, struct err *err) MUST_USE;
+int role_enter(const char *name, enum role_kind kind, uint32_t uid, const int *keep, size_t n_keep,
+               struct err *err) MUST_USE;

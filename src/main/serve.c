@@ -2,9 +2,9 @@
  * Serve: the warden's process.  It starts the runner, the front and the keepers, hands the sockets round, and starts
  * again whatever ends before it should.
  *
- *   front  ──────── one socketpair ──────── runner          made anew when either is
+ *   front, runner, ledger ── one socketpair between any two  made anew when either is
  *   runner ──────── one socketpair per slot ──────── keeper  made anew when the keeper is
- *   control: one socketpair each to front and runner; its end is the order to stop
+ *   control: one socketpair each to front, runner and ledger; its end is the order to stop
  *
  * When the runner ends, its slot sockets end with it, so every keeper ends its box and leaves, and all slots are made
  * again.  When this process ends, control sockets end and keepers get SIGKILL from the kernel: nothing outlives it.
@@ -14,6 +14,7 @@
 #include "box/checks.h"
 #include "box/warden.h"
 #include "config/config.h"
+#include "ledger/ledger.h"
 #include "main/backoff.h"
 #include "main/listen.h"
 #include "main/role.h"
@@ -37,6 +38,8 @@
 
 enum { SLOTS_LEAST = 4, STOP_MS = 35000 };
 
+#define STORE_FOLDER "jobs" /* below the data directory */
+
 struct child {
         pid_t pid; /* 0: not running */
         int control;
@@ -53,6 +56,7 @@ struct engine {
         int lock;
         struct child front;
         struct child runner;
+        struct child ledger;
         struct backoff *slots;
         uint32_t n_slots;
         bool stopping;
@@ -122,6 +126,32 @@ static int open_warden(struct engine *engine, struct err *err)
         return r ? r : warden_open(&engine->warden, &args, err);
 }
 
+static int own_file(int folder, const char *name, uint32_t uid)
+{
+        return fchownat(folder, name, uid, uid, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* The ledger's folder and files are its user's, which may be another than last time. */
+static int prepare_store(struct engine *engine, struct err *err)
+{
+        static const char *const names[] = { ".", "jobs.db", "jobs.db-wal", "jobs.db-shm",
+                                             "jobs.db-journal" };
+        uint32_t uid = engine->warden.uid_base + WARDEN_UID_LEDGER;
+        CLEANUP(close_fd) int folder = -1;
+        char path[PATH_MAX];
+        int r;
+
+        snprintf(path, sizeof(path), "%s/" STORE_FOLDER, engine->config->data_directory);
+        r = make_directory(path, 0700, err);
+        if (r < 0)
+                return r;
+        folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        r = folder < 0 ? -errno : 0;
+        for (size_t i = 0; i < ARRAY_LEN(names) && r == 0; i++)
+                r = own_file(folder, names[i], uid);
+        return r < 0 ? err_errno(err, r, "cannot prepare the folder %s", path) : 0;
+}
+
 static int prepare(struct engine *engine, struct err *err)
 {
         const struct config *config = engine->config;
@@ -151,7 +181,8 @@ static int prepare(struct engine *engine, struct err *err)
         engine->n_slots = count_slots(config);
         engine->slots = calloc(engine->n_slots, sizeof(*engine->slots));
         must(engine->slots);
-        return open_warden(engine, err);
+        r = open_warden(engine, err);
+        return r ? r : prepare_store(engine, err);
 }
 
 static int open_signals(struct engine *engine, struct err *err)
@@ -185,7 +216,8 @@ NORETURN static void become_runner(struct engine *engine, int control)
                                     .n_slots = engine->n_slots };
         struct err err = { "" };
 
-        if (role_enter("runner", engine->warden.uid_base + WARDEN_UID_RUNNER, &control, 1, &err) < 0) {
+        if (role_enter("runner", ROLE_PLAIN, engine->warden.uid_base + WARDEN_UID_RUNNER, &control, 1, &err) <
+            0) {
                 log_error("%s", err.text);
                 _exit(1);
         }
@@ -206,71 +238,144 @@ NORETURN static void become_front(struct engine *engine, int control, int runner
         memcpy(keep, engine->listeners, engine->n_listeners * sizeof(*keep));
         keep[engine->n_listeners] = control;
         keep[engine->n_listeners + 1] = runner;
-        if (role_enter("front", engine->warden.uid_base + WARDEN_UID_FRONT, keep, engine->n_listeners + 2,
-                       &err) < 0) {
+        if (role_enter("front", ROLE_PLAIN, engine->warden.uid_base + WARDEN_UID_FRONT, keep,
+                       engine->n_listeners + 2, &err) < 0) {
                 log_error("%s", err.text);
                 _exit(1);
         }
         exit(front_run(&front));
 }
 
-/* Hand a descriptor to the runner, which may have died meanwhile: then it is told nothing, and starts anew. */
-static void give_runner(struct engine *engine, uint32_t kind, uint32_t index, int fd)
+/* The folder of its store becomes all it sees of the file system, before it gives up root. */
+static int enter_store(const struct engine *engine, struct err *err)
 {
-        struct runner_message message = { kind, index };
-        struct iovec iov = { &message, sizeof(message) };
+        char path[PATH_MAX];
 
-        if (engine->runner.pid > 0 && fdio_send(engine->runner.control, &iov, 1, &fd, 1) != 0)
-                log_warn("the runner did not take its %s socket", kind == RUNNER_SLOT ? "slot" : "front");
+        snprintf(path, sizeof(path), "%s/" STORE_FOLDER, engine->config->data_directory);
+        if (chdir(path) < 0 || chroot(".") < 0)
+                return err_errno(err, -errno, "ledger: cannot enter %s", path);
+        return 0;
+}
+
+NORETURN static void become_ledger(struct engine *engine, int control)
+{
+        struct ledger_args args = { .config = engine->config,
+                                    .catalog = &engine->catalog,
+                                    .directory = "/",
+                                    .control = control,
+                                    .n_slots = engine->n_slots };
+        struct err err = { "" };
+
+        if (enter_store(engine, &err) < 0 ||
+            role_enter("ledger", ROLE_FILES, engine->warden.uid_base + WARDEN_UID_LEDGER, &control, 1, &err) <
+                    0) {
+                log_error("%s", err.text);
+                _exit(1);
+        }
+        exit(ledger_run(&args));
+}
+
+/* Hand a descriptor to a child, which may have died meanwhile: then it is told nothing, and starts anew. */
+static void give(struct child *child, const void *message, size_t n, int fd)
+{
+        struct iovec iov = { (void *)(uintptr_t)message, n };
+
+        if (child->pid > 0 && fdio_send(child->control, &iov, 1, &fd, 1) != 0)
+                log_warn("a child did not take its socket");
         close(fd);
 }
 
-static void give_front(struct engine *engine, int fd)
+static void give_runner(struct engine *engine, uint32_t kind, uint32_t index, int fd)
 {
-        char byte = 'r';
-        struct iovec iov = { &byte, 1 };
+        give(&engine->runner, &(struct runner_message){ kind, index }, sizeof(struct runner_message), fd);
+}
 
-        if (engine->front.pid > 0 && fdio_send(engine->front.control, &iov, 1, &fd, 1) != 0)
-                log_warn("the front did not take its runner socket");
-        close(fd);
+static void give_ledger(struct engine *engine, uint32_t kind, int fd)
+{
+        give(&engine->ledger, &(struct ledger_message){ kind, 0 }, sizeof(struct ledger_message), fd);
+}
+
+static void join_front_runner(struct engine *engine)
+{
+        int link[2];
+
+        if (engine->front.pid <= 0 || engine->runner.pid <= 0 || pair(link) < 0)
+                return;
+        give(&engine->front, &(char){ FRONT_RUNNER }, 1, link[0]);
+        give_runner(engine, RUNNER_FRONT, 0, link[1]);
+}
+
+static void join_front_ledger(struct engine *engine)
+{
+        int link[2];
+
+        if (engine->front.pid <= 0 || engine->ledger.pid <= 0 || pair(link) < 0)
+                return;
+        give(&engine->front, &(char){ FRONT_LEDGER }, 1, link[0]);
+        give_ledger(engine, LEDGER_FRONT, link[1]);
+}
+
+static void join_ledger_runner(struct engine *engine)
+{
+        int link[2];
+
+        if (engine->ledger.pid <= 0 || engine->runner.pid <= 0 || pair(link) < 0)
+                return;
+        give_ledger(engine, LEDGER_RUNNER, link[0]);
+        give_runner(engine, RUNNER_LEDGER, 0, link[1]);
+}
+
+/* True in the child, whose end of the control socket is *ret_control. */
+static bool spawn(struct child *child, int *ret_control)
+{
+        int control[2];
+        pid_t pid;
+
+        backoff_started(&child->backoff, clock_now_ns());
+        if (pair(control) < 0)
+                return false;
+        pid = fork();
+        if (pid == 0) {
+                *ret_control = control[1];
+                return true;
+        }
+        close(control[1]);
+        child->pid = MAX(pid, 0);
+        child->control = control[0];
+        return false;
 }
 
 static void start_runner(struct engine *engine)
 {
-        int control[2], link[2];
-        pid_t pid;
+        int control;
 
-        backoff_started(&engine->runner.backoff, clock_now_ns());
-        if (pair(control) < 0)
-                return;
-        pid = fork();
-        if (pid == 0)
-                become_runner(engine, control[1]);
-        close(control[1]);
-        engine->runner.pid = MAX(pid, 0);
-        engine->runner.control = control[0];
-        if (engine->front.pid > 0 && pair(link) == 0) {
-                give_front(engine, link[0]);
-                give_runner(engine, RUNNER_FRONT, 0, link[1]);
-        }
+        if (spawn(&engine->runner, &control))
+                become_runner(engine, control);
+        join_front_runner(engine);
+        join_ledger_runner(engine);
+}
+
+static void start_ledger(struct engine *engine)
+{
+        int control;
+
+        if (spawn(&engine->ledger, &control))
+                become_ledger(engine, control);
+        join_ledger_runner(engine);
+        join_front_ledger(engine);
 }
 
 static void start_front(struct engine *engine)
 {
-        int control[2], link[2];
-        pid_t pid;
+        int control, link[2];
 
-        backoff_started(&engine->front.backoff, clock_now_ns());
-        if (pair(control) < 0 || pair(link) < 0)
+        if (pair(link) < 0)
                 return;
-        pid = fork();
-        if (pid == 0)
-                become_front(engine, control[1], link[0]);
-        close(control[1]);
+        if (spawn(&engine->front, &control))
+                become_front(engine, control, link[0]);
         close(link[0]);
-        engine->front.pid = MAX(pid, 0);
-        engine->front.control = control[0];
         give_runner(engine, RUNNER_FRONT, 0, link[1]);
+        join_front_ledger(engine);
 }
 
 static void start_slot(struct engine *engine, uint32_t slot)
@@ -311,6 +416,8 @@ static void reap(struct engine *engine)
                         child_ended(engine, &engine->front, "front", status);
                 else if (pid == engine->runner.pid)
                         child_ended(engine, &engine->runner, "runner", status);
+                else if (pid == engine->ledger.pid)
+                        child_ended(engine, &engine->ledger, "ledger", status);
                 else if ((slot = warden_reaped(&engine->warden, pid)) >= 0 && !engine->stopping) {
                         log_debug("the keeper of slot %d ended and is started again", slot);
                         (void)backoff_ended(&engine->slots[slot], clock_now_ns());
@@ -335,6 +442,8 @@ static int start_due(struct engine *engine)
 
         if (due(&engine->runner.backoff, now, &next))
                 start_runner(engine);
+        if (due(&engine->ledger.backoff, now, &next))
+                start_ledger(engine);
         if (due(&engine->front.backoff, now, &next))
                 start_front(engine);
         for (uint32_t i = 0; i < engine->n_slots && engine->runner.pid > 0; i++)
@@ -394,6 +503,7 @@ static void close_engine(struct engine *engine)
 {
         engine->stopping = true;
         end_child(engine, &engine->front);
+        end_child(engine, &engine->ledger);
         end_child(engine, &engine->runner);
         warden_close(&engine->warden);
         for (size_t i = 0; i < engine->n_listeners; i++)
@@ -422,7 +532,8 @@ int serve(const struct config *config)
                                  .lock = -1,
                                  .warden = { .lock = -1 },
                                  .front = { .control = -1 },
-                                 .runner = { .control = -1 } };
+                                 .runner = { .control = -1 },
+                                 .ledger = { .control = -1 } };
         struct err err = { "" };
         int r = open_signals(&engine, &err);
 
@@ -433,6 +544,7 @@ int serve(const struct config *config)
                 return 1;
         }
         start_runner(&engine);
+        start_ledger(&engine);
         start_front(&engine);
         for (uint32_t i = 0; i < engine.n_slots; i++)
                 start_slot(&engine, i);

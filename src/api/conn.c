@@ -237,16 +237,13 @@ void conn_stream_begin(struct conn *conn, const char *type)
 void conn_stream_add(struct conn *conn, struct view bytes)
 {
         bool is_head = view_eq(conn->exchange->http.request.method, VIEW("HEAD"));
-        int r = 0;
 
         if (bytes.n == 0 || is_head)
                 return;
-        if (conn->chunked)
-                r = evbuffer_add_printf(conn->out, "%zx\r\n", bytes.n);
-        r = r < 0 ? r : evbuffer_add(conn->out, bytes.p, bytes.n);
-        if (r >= 0 && conn->chunked)
-                r = evbuffer_add(conn->out, "\r\n", 2);
-        conn->dead = conn->dead || r < 0;
+        if ((conn->chunked && evbuffer_add_printf(conn->out, "%zx\r\n", bytes.n) < 0) ||
+            evbuffer_add(conn->out, bytes.p, bytes.n) < 0 ||
+            (conn->chunked && evbuffer_add(conn->out, "\r\n", 2) < 0))
+                conn->dead = true;
         if (conn->send_deadline == 0)
                 conn->send_deadline = clock_now_ns() + config_of(conn)->write_timeout;
         conn_stream_wake(conn);
@@ -571,6 +568,15 @@ void conn_close(struct conn *conn)
         conn->dead = true;
         if (!conn->running)
                 conn_free(conn);
+}
+
+int conn_hand_over(struct conn *conn, struct evbuffer *in, struct evbuffer *out)
+{
+        event_del(&conn->event);
+        evbuffer_add_buffer(in, conn->in);
+        evbuffer_add_buffer(out, conn->out);
+        conn->dead = true;
+        return TAKE_FD(conn->fd);
 }
 
 void conn_drain(struct conn *conn)

@@ -7,6 +7,7 @@
 #include "util/bytes.h"
 
 struct conn;
+struct evbuffer;
 struct reply;
 struct server;
 
@@ -23,6 +24,10 @@ void conn_reply(struct conn *conn, struct reply *reply);
 void conn_stream_begin(struct conn *conn, const char *type);
 void conn_stream_add(struct conn *conn, struct view bytes);
 void conn_stream_end(struct conn *conn);
+
+/* The connection becomes something else than HTTP: what was read of it and what is not sent yet, and its descriptor.  The
+ * conn ends with the exchange at hand. */
+int conn_hand_over(struct conn *conn, struct evbuffer *in, struct evbuffer *out) MUST_USE;
 
 /* Look for room from the loop. */
 void conn_stream_wake(struct conn *conn);

@@ -69,8 +69,9 @@ struct run {
         struct limits limits[STAGE_COUNT];
 };
 
-static void signal_name(int number, char *text, size_t room)
+bool door_piston_signal(int number, char text[DOOR_PISTON_SIGNAL_MAX])
 {
+        const size_t room = DOOR_PISTON_SIGNAL_MAX;
         const char *name = number == SIGIO ? "IO" : sigabbrev_np(number);
 
         if (name)
@@ -83,6 +84,7 @@ static void signal_name(int number, char *text, size_t room)
                 snprintf(text, room, "SIGRTMAX-%d", SIGRTMAX - number);
         else
                 snprintf(text, room, "SIG%d", number);
+        return text[3] < '0' || text[3] > '9';
 }
 
 /* `code` and `signal`: at most one of them is set. */
@@ -100,6 +102,17 @@ static void settle_ending(const struct stage_result *stage, int *ret_code, int *
                 *ret_signal = stage->signal;
         else if (ending != NEITHER)
                 *ret_code = stage->exit_code;
+}
+
+int door_piston_ending(const struct stage_result *stage, char ret_signal[DOOR_PISTON_SIGNAL_MAX])
+{
+        int code, number;
+
+        settle_ending(stage, &code, &number);
+        ret_signal[0] = '\0';
+        if (number > 0)
+                door_piston_signal(number, ret_signal);
+        return code;
 }
 
 /* Empty when there is nothing to say. */
@@ -142,12 +155,12 @@ static void render_stream(struct json_out *json, const char *key, const struct o
 
 static void render_stage(struct json_out *json, const struct stage_result *stage, const struct limits *limits)
 {
-        char name[32], message[320];
+        char name[DOOR_PISTON_SIGNAL_MAX], message[320];
         int code, number;
 
         settle_ending(stage, &code, &number);
         settle_message(stage, limits, code, number, message, sizeof(message));
-        signal_name(number, name, sizeof(name));
+        door_piston_signal(number, name);
         json_out_object_begin(json);
         json_out_key(json, "signal");
         json_out_text(json, number > 0 ? name : NULL);

@@ -17,7 +17,11 @@ struct config;
 struct err;
 struct exchange;
 struct job;
+struct json_t;
 struct result;
+struct stage_result;
+
+enum { DOOR_PISTON_SIGNAL_MAX = 32 };
 
 /*
  * The body of POST execute.  Returns 0 and a job (job_deinit() it), a status with the client's message in @err,
@@ -25,6 +29,16 @@ struct result;
  */
 int door_piston_parse(struct view body, const struct config *config, const struct catalog *catalog,
                       struct job *ret_job, struct err *err) MUST_USE;
+
+/* The same from JSON that was parsed already. */
+int door_piston_parse_json(const struct json_t *root, const struct config *config, const struct catalog *catalog,
+                           struct job *ret_job, struct err *err) MUST_USE;
+
+/* The name of a signal: "SIGTERM", "SIGRTMIN+1"; false when it has none and is told by its number. */
+bool door_piston_signal(int number, char text[DOOR_PISTON_SIGNAL_MAX]);
+
+/* How a stage ended: its code, or -1 and, when it was a signal, the name of that, else "". */
+int door_piston_ending(const struct stage_result *stage, char ret_signal[DOOR_PISTON_SIGNAL_MAX]);
 
 /* The answer to a job that ran on @runtime with @limits (by enum stage). */
 void door_piston_render(const struct runtime *runtime, const struct limits *limits,

@@ -258,8 +258,8 @@ static int fill_job(struct job *job, const json_t *root, const struct config *co
         return r;
 }
 
-static int parse_root(const json_t *root, const struct config *config, const struct catalog *catalog,
-                      struct job *ret_job, struct err *err)
+int door_piston_parse_json(const json_t *root, const struct config *config, const struct catalog *catalog,
+                           struct job *ret_job, struct err *err)
 {
         const json_t *files = json_object_get(root, "files");
         const struct runtime *runtime;
@@ -297,7 +297,7 @@ int door_piston_parse(struct view body, const struct config *config, const struc
         if (!root)
                 return BAD(err, "Invalid JSON request: line %d, column %d: %s", error.line, error.column,
                            error.text);
-        r = parse_root(root, config, catalog, ret_job, err);
+        r = door_piston_parse_json(root, config, catalog, ret_job, err);
         json_decref(root);
         return r;
 }

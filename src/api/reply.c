@@ -34,6 +34,7 @@ static const struct {
         { 415, "Unsupported Media Type" },
         { 417, "Expectation Failed" },
         { 422, "Unprocessable Content" },
+        { 426, "Upgrade Required" },
         { 429, "Too Many Requests" },
         { 431, "Request Header Fields Too Large" },
         { 500, "Internal Server Error" },
@@ -134,13 +135,18 @@ int reply_format_stream(const char *type, const struct reply_common *common, str
 static int format_head(const struct reply *reply, const struct reply_common *common, struct reply_how how,
                        struct evbuffer *out)
 {
-        int r = evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Length: %zu\r\n",
-                                    reply->status, phrase_of(reply->status), date(), reply->body.n);
+        int r = evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", reply->status,
+                                    phrase_of(reply->status), date());
+
+        if (r >= 0 && reply->status != 204)
+                r = evbuffer_add_printf(out, "Content-Length: %zu\r\n", reply->body.n);
 
         if (r >= 0 && reply->type)
                 r = evbuffer_add_printf(out, "Content-Type: %s\r\n", reply->type);
         if (r >= 0 && reply->retry_after)
                 r = evbuffer_add_printf(out, "Retry-After: %u\r\n", reply->retry_after);
+        if (r >= 0 && reply->upgrade)
+                r = evbuffer_add_printf(out, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
         if (r >= 0 && reply->allow)
                 r = evbuffer_add_printf(out, "Allow: %s\r\n", reply->allow);
         if (r >= 0 && reply->location)

@@ -18,6 +18,7 @@ struct reply {
         const char *type;     /* Content-Type; static */
         struct bytes body;    /* owned */
         unsigned retry_after; /* seconds; 0: no such header */
+        bool upgrade;         /* say that only WebSocket will do, and which */
         const char *allow;    /* methods; NULL: no such header; borrowed */
         const char *location; /* NULL: no such header; borrowed */
 };

@@ -6,6 +6,7 @@
 #include "api/server.h"
 #include "api/conn.h"
 #include "api/front.h"
+#include "api/websocket.h"
 #include "config/config.h"
 #include "util/err.h"
 #include "util/log.h"
@@ -124,6 +125,7 @@ int server_init(struct server *server, struct err *err)
 
         TAILQ_INIT(&server->idle);
         TAILQ_INIT(&server->active);
+        TAILQ_INIT(&server->websockets);
         server->max_conns = settle_max_conns(front->config);
         server->body_bytes_max = BODIES_AT_ONCE * front->config->request_body_limit;
         r = reply_common_init(&server->common, front->config);
@@ -165,6 +167,7 @@ void server_drain(struct server *server)
         while (n-- > 0 && !TAILQ_EMPTY(&server->idle))
                 conn_drain(TAILQ_FIRST(&server->idle));
         conn_cut_streams(server);
+        websocket_drain_all(server);
         if (server->n_conns == 0)
                 event_base_loopbreak(server->base);
 }
@@ -184,6 +187,7 @@ void server_deinit(struct server *server)
                 conn_close(TAILQ_FIRST(&server->idle));
         while (!TAILQ_EMPTY(&server->active))
                 conn_close(TAILQ_FIRST(&server->active));
+        websocket_abort_all(server);
         stop_listening(server);
         free(server->listeners);
         if (server->pause)

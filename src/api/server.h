@@ -17,6 +17,7 @@ struct front;
 struct pool;
 
 TAILQ_HEAD(conn_list, conn);
+TAILQ_HEAD(websocket_list, websocket);
 
 struct server {
         const struct front *front;
@@ -29,6 +30,7 @@ struct server {
         struct reply_common common;
         struct conn_list idle; /* between requests, the longest idle first */
         struct conn_list active;
+        struct websocket_list websockets;
         size_t n_conns;
         size_t max_conns;
         uint64_t body_bytes; /* of all requests together */

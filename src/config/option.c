@@ -43,6 +43,8 @@ static int check_text(const struct option_row *row, const char *text, const char
         if (streq(row->name, "log_level") && log_level_parse(text, &level) < 0)
                 return err_set(err, -EINVAL, "%s: \"%s\" is not one of none, error, warn, info, debug", where,
                                text);
+        if (streq(row->name, "websocket_dialect") && !streq(text, "coderunr") && !streq(text, "piston"))
+                return err_set(err, -EINVAL, "%s: \"%s\" is not one of coderunr, piston", where, text);
         if (streq(row->name, "bind_address") && !strchr(text, ':'))
                 return err_set(err, -EINVAL, "%s: \"%s\" names no port (for example 127.0.0.1:2000)", where,
                                text);

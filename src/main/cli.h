@@ -26,6 +26,9 @@ int cli_runtimes(int argc, char **argv);
 int cli_config(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 
+/* `doctor --attacks`: the abuse catalogue against the engine at @url; the exit status. */
+int cli_attacks(const char *url);
+
 /* Print "coderunr: <sentence>" to stderr and return @status. */
 int cli_fail(int status, const char *format, ...) PRINTF(2, 3);
 

@@ -93,13 +93,18 @@ static int conclude(const struct check_answer *answers, bool quiet)
 
 int cli_doctor(int argc, char **argv)
 {
-        bool json = false;
+        const char *environment = getenv("CODERUNR_URL");
+        const char *url = environment && *environment ? environment : "http://127.0.0.1:2000";
+        bool json = false, attacks = false;
         const struct flag flags[] = {
                 { "json", 'j', FLAG_SWITCH, &json, NULL, "as JSON" },
+                { "attacks", 0, FLAG_SWITCH, &attacks, NULL,
+                  "attack the engine at --url as hostile programs would" },
+                { "url", 'u', FLAG_VALUE, &url, "URL", "the engine to attack; else $CODERUNR_URL" },
                 { 0 },
         };
         const struct cli_help text = {
-                "coderunr doctor [--json] [--OPTION=VALUE…]",
+                "coderunr doctor [--json] [--OPTION=VALUE…]\n       coderunr doctor --attacks [--url URL]",
                 "Ask this host for everything the engine needs: what is there, what is lost without it, what "
                 "mends it.",
                 flags,
@@ -114,6 +119,8 @@ int cli_doctor(int argc, char **argv)
                 return status - 1;
         if (arguments.operands.n > 0)
                 return cli_fail(EXIT_USAGE, "doctor takes options only, not '%s'", arguments.operands.p[0]);
+        if (attacks)
+                return cli_attacks(url);
         if (!cli_config_load(&arguments, &config))
                 return EXIT_WRONG;
         log_open(LOG_ERROR, "doctor");

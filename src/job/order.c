@@ -130,9 +130,10 @@ static void limits_take(struct record_in *in, struct job *job)
                 for (uint64_t i = 0; i < n && !in->bad; i++) {
                         const struct limit_row *row = &limit_rows[i];
                         uint64_t *limit = limit_at(&job->limits[stage], (enum limit)i);
+                        uint64_t asked = record_take(in, row->least, row->most);
+                        uint64_t most = runtime_most(job->runtime, (enum stage)stage, (enum limit)i);
 
-                        *limit = MIN(runtime_most(job->runtime, (enum stage)stage, (enum limit)i),
-                                     record_take(in, row->least, row->most));
+                        *limit = MIN(most, asked);
                 }
 }
 

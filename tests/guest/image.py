@@ -44,23 +44,21 @@ def need_tools():
 # ---- packages --------------------------------------------------------------------------------------------------------
 
 
+def package_of(path):
+    for name in (path, path.resolve(), pathlib.Path("/usr" + str(path))):
+        done = subprocess.run(["dpkg-query", "-S", name], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                              check=False)
+        if done.returncode == 0:
+            return done.stdout.split(":")[0]
+    raise Unavailable(f"{path} belongs to no Debian package")
+
+
 def packages_of_engine(build):
-    """The packages that hold the engine's shared libraries on this machine."""
-    found = set()
-    for line in run("ldd", build / "coderunr").splitlines():
-        match = re.search(r"(?:=> )?(/\S+) \(", line)
-        if not match:
-            continue
-        path = pathlib.Path(match[1])
-        for name in (path, path.resolve(), pathlib.Path("/usr" + str(path))):
-            done = subprocess.run(["dpkg-query", "-S", name], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                                  check=False)
-            if done.returncode == 0:
-                found.add(done.stdout.split(":")[0])
-                break
-        else:
-            raise Unavailable(f"{path} belongs to no Debian package")
-    return sorted(found)
+    """The packages of the engine's shared libraries, and of the sanitizers', so that one userland serves every build."""
+    paths = re.findall(r"(/\S+) \(0x", run("ldd", build / "coderunr"))
+    for name in ("libasan.so", "libubsan.so"):
+        paths.append(run("gcc", f"-print-file-name={name}").strip())
+    return sorted({package_of(pathlib.Path(path)) for path in paths if path.startswith("/")})
 
 
 def download(packages, debs):
@@ -99,12 +97,14 @@ def make_userland(root, packages):
     (root / "tmp").chmod(0o1777)
 
 
-def userland(build):
+def userland(build, online):
     """The folder of the userland, made when the packages asked for have changed."""
     packages = PACKAGES + packages_of_engine(build)
     key = hashlib.sha256((" ".join(packages) + pathlib.Path(__file__).read_text()).encode()).hexdigest()[:16]
     root = CACHE / f"userland-{key}"
     if not root.exists():
+        if not online:
+            raise Unavailable("the guest's packages are not here yet; ./dev guest downloads them")
         for old in CACHE.glob("userland-*"):
             shutil.rmtree(old)
         print("guest: unpacking the userland", flush=True)
@@ -168,11 +168,12 @@ def pack_initrd(kernel, busybox):
     shutil.rmtree(folder)
 
 
-def kernel(series, busybox):
+def kernel(series, busybox, online):
     """The kernel of a series, downloaded and taken apart once."""
-    name = kernel_package(series)
+    name = kernel_package(series) if online else next((path.name for path in CACHE.glob(f"linux-image-{series}.*")), None)
     if not name:
-        raise Unavailable(f"apt knows no {series} cloud kernel")
+        raise Unavailable(f"apt knows no {series} cloud kernel" if online else
+                          f"the {series} kernel is not here yet; ./dev guest downloads it")
     folder = CACHE / name
     if not (folder / "modules.ready").exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -215,12 +216,12 @@ def copy_engine(build, root):
         shutil.copy(ROOT / f"runtimes/{name}.yaml", target)
 
 
-def make_disk(build, series):
-    """Kernels by series and the path of a fresh disk; the caller removes the disk."""
+def make_disk(build, series, online=True):
+    """Kernels by series and the path of a fresh disk; the caller removes the disk.  Not @online: of what is here already."""
     need_tools()
     CACHE.mkdir(parents=True, exist_ok=True)
-    base = userland(build)
-    kernels = {name: kernel(name, base / "usr/bin/busybox") for name in series}
+    base = userland(build, online)
+    kernels = {name: kernel(name, base / "usr/bin/busybox", online) for name in series}
     root, disk = CACHE / f"root-{os.getpid()}", CACHE / f"disk-{os.getpid()}.ext4"
     try:
         run("cp", "-a", "--reflink=auto", base, root)

@@ -140,7 +140,6 @@ static int format_head(const struct reply *reply, const struct reply_common *com
 
         if (r >= 0 && reply->status != 204)
                 r = evbuffer_add_printf(out, "Content-Length: %zu\r\n", reply->body.n);
-
         if (r >= 0 && reply->type)
                 r = evbuffer_add_printf(out, "Content-Type: %s\r\n", reply->type);
         if (r >= 0 && reply->retry_after)

@@ -27,7 +27,7 @@ struct pump_order {
         const struct limits *limits;
         struct output *output; /* stays the caller's */
         bool artefact;         /* take one */
-        bool merged;           /* stdout and stderr are one pipe, so that what is kept is in the order of the writes */
+        bool merged; /* stdout and stderr are one pipe, so that what is kept is in the order of the writes */
         /* The stage has written too much: end it with @end.  Called from the loop, at most once per
          * reason. */
         void (*on_over)(void *arg, enum report_end end);

@@ -12,12 +12,13 @@
 #include "api/reply.h"
 #include "runtime/runtime.h"
 
+#include <jansson.h>
+
 struct catalog;
 struct config;
 struct err;
 struct exchange;
 struct job;
-struct json_t;
 struct result;
 struct stage_result;
 
@@ -31,7 +32,7 @@ int door_piston_parse(struct view body, const struct config *config, const struc
                       struct job *ret_job, struct err *err) MUST_USE;
 
 /* The same from JSON that was parsed already. */
-int door_piston_parse_json(const struct json_t *root, const struct config *config, const struct catalog *catalog,
+int door_piston_parse_json(const json_t *root, const struct config *config, const struct catalog *catalog,
                            struct job *ret_job, struct err *err) MUST_USE;
 
 /* The name of a signal: "SIGTERM", "SIGRTMIN+1"; false when it has none and is told by its number. */

@@ -88,9 +88,10 @@ static int check_coderunr(const json_t *root, const struct catalog *catalog, str
                 return err_set(err, 400, "version is required");
         if (!json_is_array(files) || json_array_size(files) == 0)
                 return err_set(err, 400, "files array is required");
-        json_array_foreach(files, i, file) if (!json_is_string(json_object_get(file, "conten"
-                                                                                     "t"))) return err_set(
-                err, 400, "files[].content must be string");
+        json_array_foreach(files, i, file) if (
+                !json_is_string(json_object_get(file, "conten"
+                                                      "t"))) return err_set(err, 400,
+                                                                            "files[].content must be string");
         if (!catalog_find(catalog, language, version))
                 return err_set(err, 400, "Runtime not found: %s-%s", language, version);
         return 0;

@@ -9,10 +9,11 @@
 #include "util/base.h"
 #include "util/bytes.h"
 
+#include <jansson.h>
+
 struct catalog;
 struct err;
 struct json_out;
-struct json_t;
 struct runtime;
 
 /* What can be wrong with a message or a job. */
@@ -52,7 +53,7 @@ struct ws_dialect {
         size_t (*cut)(struct view held, struct view *ret_piece);
         void (*put_ending)(struct json_out *json, const struct stage_result *result);
         /* Its own checks of an init, before the common ones.  0, or 400 with text. */
-        int (*check)(const struct json_t *root, const struct catalog *catalog, struct err *err);
+        int (*check)(const json_t *root, const struct catalog *catalog, struct err *err);
 };
 
 /* NULL when there is none of this name. */

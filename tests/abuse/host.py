@@ -53,6 +53,15 @@ def uid_of(pid):
     return int(match[1]) if match else -1
 
 
+def devices():
+    return [line.split(":")[0].strip() for line in read("/proc/net/dev").splitlines()[2:]]
+
+
+def private_network():
+    """A network namespace that was made for this run has nothing but loopback."""
+    return devices() == ["lo"]
+
+
 def mounts(pid):
     return {re.sub(r"^\d+ \d+ ", "", line) for line in read(f"/proc/{pid}/mountinfo").splitlines()}
 
@@ -131,7 +140,8 @@ class Host:
         found = set()
         for table in ("shm", "sem", "msg"):
             found |= {f"K sysv {table} {line.split()[1]}" for line in read(f"/proc/sysvipc/{table}").splitlines()[1:]}
-        found |= {f"K {line.split()[-1]}" for line in read("/proc/net/unix").splitlines() if "@" in line}
+        if private_network():
+            found |= {f"K {line.split()[-1]}" for line in read("/proc/net/unix").splitlines() if "@" in line}
         for line in read("/proc/keys").splitlines():
             if int(line.split()[5]) in self.uids:
                 found.add(f"K key {line}")
@@ -171,7 +181,7 @@ class Host:
         found |= self.own_processes(processes) | self.hashes() | self.cgroups()
         found |= {f"M {who} {line}" for who, pid in (("harness", os.getpid()), ("warden", self.warden))
                   for line in mounts(pid)}
-        found |= {f"N device {line.split(':')[0].strip()}" for line in read("/proc/net/dev").splitlines()[2:]}
+        found |= {f"N device {name}" for name in devices()}
         return {"lines": found, "fds": self.descriptors(), "space": self.space(),
                 "clock": time.time() - time.monotonic()}
 

@@ -58,7 +58,7 @@ row("PT-02", "sleeper", "sleeper", "TLE-wall", control="answer", limits=BRIEF,
 row("PT-03", "fork bomb", "forkbomb", "TLE-cpu|TLE-wall", control="bomb", limits=SHORT, tree=True, slow_end=True)
 row("PT-04", "stubborn fork bomb", "forkbomb", "TLE-cpu|TLE-wall|OK|PROC", ("stubborn",), control="bomb", limits=SHORT,
     tree=True, slow_end=True)
-row("PT-05", "fork bomb whose first process leaves", "forkbomb", "OK|PROC", ("leave",), control="bomb", limits=SHORT,
+row("PT-05", "fork bomb whose first process leaves", "forkbomb", "OK|PROC|TLE-cpu", ("leave",), control="bomb", limits=SHORT,
     tree=True, slow_end=True)
 row("PT-06", "thread flood", "threads_until", "OK", ("128",), says="DENIED threads")
 row("PT-07", "daemon", "daemon", "OK", control="survivor", says="main ends", bounds={"wall_time": (0, 250)}, tree=True)

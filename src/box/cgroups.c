@@ -216,7 +216,7 @@ void cgroups_sweep(const char *name, const char *parent)
                 if (!hierarchy_find(controllers[i], NULL, parent, &place))
                         continue;
                 snprintf(folder, sizeof(folder), "%s/coderunr-%s", place.path, name);
-                sweep(folder);
+                remove_tree(folder);
         }
 }
 

@@ -34,7 +34,8 @@ struct cgroups {
  */
 int cgroups_open(struct cgroups *cgroups, const char *name, const char *parent, struct err *err) MUST_USE;
 
-/* Kill and remove what an engine of that name left behind; only for a name whose owner is known to be gone. */
+/* Remove the empty groups an engine of that name left behind; nobody is killed: a killed engine's keepers are dead
+ * already, and groups with life in them belong to somebody after all. */
 void cgroups_sweep(const char *name, const char *parent);
 
 /* Make the groups of one slot and open the files its keeper needs (-1: not there). */

@@ -1,5 +1,4 @@
 """Whatever is killed comes back; whatever ends leaves nothing; the second copy is told so."""
-import fcntl
 import glob
 import os
 import pathlib
@@ -42,21 +41,14 @@ def answers(engine, seconds=15):
     return False
 
 
-def locked(uid_base):
-    """Another engine of this machine holds the range."""
-    try:
-        with open(f"/run/coderunr-{uid_base}.lock", encoding="ascii") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return False
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-
-
 def cgroups():
-    found = glob.glob("/sys/fs/cgroup/**/coderunr-[0-9]*", recursive=True)
-    return sorted(path for path in found if not locked(path.rpartition("-")[2]))
+    """What engines started by us have made: below our own group of every hierarchy."""
+    found = []
+    for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines():
+        path = line.split(":", 2)[2].rstrip("/")
+        for mount in glob.glob("/sys/fs/cgroup/*") + ["/sys/fs/cgroup"]:
+            found += glob.glob(f"{mount}{path}/coderunr-[0-9]*")
+    return {path: pathlib.Path(path).stat().st_ino for path in found}
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +100,7 @@ def test_an_engine_fault_is_not_a_verdict(own):
 
 def test_killed_warden_takes_everything_with_it(tmp_path):
     engine = Engine(tmp_path, max_concurrent_jobs=2)
+    assert answers(engine)
     everybody = engine.processes()
     assert len(everybody) >= 5
     os.kill(engine.process.pid, signal.SIGKILL)
@@ -123,12 +116,14 @@ def test_killed_warden_takes_everything_with_it(tmp_path):
 
 
 def test_a_clean_end_leaves_nothing(tmp_path):
+    before = cgroups()
     engine = Engine(tmp_path, max_concurrent_jobs=2)
-    everybody = engine.processes()
     assert answers(engine)
-    assert engine.stop() == 0
+    ours = {path for path, inode in cgroups().items() if before.get(path) != inode}
+    everybody = engine.processes()
+    assert ours and engine.stop() == 0
     assert [pid for pid in everybody if os.path.exists(f"/proc/{pid}")] == []
-    assert cgroups() == []
+    assert not ours & set(cgroups())
     assert list((tmp_path / "root").iterdir()) == []
 
 

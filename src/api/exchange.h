@@ -14,6 +14,7 @@
 #include "api/http1.h"
 #include "api/reply.h"
 #include "api/route.h"
+#include "job/entry.h"
 
 struct conn;
 struct err;
@@ -30,6 +31,7 @@ typedef void (*exchange_result_fn)(struct exchange *exchange, const struct resul
 struct exchange {
         struct http1 http;
         const struct front *front;                 /* configuration and catalog */
+        char owner[ENTRY_OWNER_MAX + 1];           /* whose API key came with it; "": there are no keys */
         void *state;                               /* the door's own, freed with free(3) */
         void (*on_end)(struct exchange *exchange); /* before that, however it ended; NULL: nothing to do */
         struct view params[ROUTE_PARAMS_MAX];      /* of the path, where its route has {names}; not decoded */

@@ -88,6 +88,23 @@ static void id_take(const struct exchange *exchange, char id[ENTRY_ID_MAX + 1])
         snprintf(id, ENTRY_ID_MAX + 1, "%.*s", part.n <= ENTRY_ID_MAX ? (int)part.n : 0, part.p);
 }
 
+/* A number of the query; false: there is one that cannot be taken, and it has been answered. */
+static bool take_count(struct exchange *exchange, const char *name, uint64_t most, uint64_t *value,
+                       bool *given)
+{
+        int r = query_count(exchange->http.request.query, name, most, value);
+        char text[64];
+
+        if (given)
+                *given = r == 0;
+        if (r >= 0)
+                return true;
+        snprintf(text, sizeof(text), "%s must be a whole number of at most %llu", name,
+                 (unsigned long long)most);
+        answer_text(exchange, 400, text);
+        return false;
+}
+
 /* ---- POST /run ---- */
 
 static void on_submitted(struct exchange *exchange, const struct desk_answer *answer)
@@ -167,11 +184,15 @@ static void on_status(struct exchange *exchange, const struct desk_answer *answe
 void door_dispatch_status(struct exchange *exchange)
 {
         char id[ENTRY_ID_MAX + 1];
-        struct ask *ask = ask_new(exchange, sizeof(*ask), on_status);
+        uint64_t wait = 0;
+        struct ask *ask;
 
         id_take(exchange, id);
+        if (!take_count(exchange, "wait", WAIT_MOST, &wait, NULL))
+                return;
+        ask = ask_new(exchange, sizeof(*ask), on_status);
         if (ask)
-                ASK(ask, desk_get, "", id, 0, DESK_WANT_MEMO | DESK_WANT_OUTCOMES);
+                ASK(ask, desk_get, "", id, wait * 1000, DESK_WANT_MEMO | DESK_WANT_OUTCOMES);
 }
 
 /* ---- for runners ---- */
@@ -206,23 +227,6 @@ static void on_leased(struct exchange *exchange, const struct desk_answer *answe
         }
         json_out_object_end(&json);
         answer_json(exchange, 200, &body, &json);
-}
-
-/* Seconds of the query; false: it has been answered. */
-static bool take_count(struct exchange *exchange, const char *name, uint64_t most, uint64_t *value,
-                       bool *given)
-{
-        int r = query_count(exchange->http.request.query, name, most, value);
-        char text[64];
-
-        if (given)
-                *given = r == 0;
-        if (r >= 0)
-                return true;
-        snprintf(text, sizeof(text), "%s must be a whole number of at most %llu", name,
-                 (unsigned long long)most);
-        answer_text(exchange, 400, text);
-        return false;
 }
 
 void door_dispatch_next(struct exchange *exchange)

@@ -7,8 +7,8 @@
 
 struct exchange;
 
-void door_dispatch_run(struct exchange *exchange);    /* POST /run */
-void door_dispatch_status(struct exchange *exchange); /* GET /status/{id} */
+void door_dispatch_run(struct exchange *exchange);    /* POST /run?local= */
+void door_dispatch_status(struct exchange *exchange); /* GET /status/{id}?wait= */
 void door_dispatch_next(struct exchange *exchange);   /* GET /queue/next?lang=&wait=&lease= */
 void door_dispatch_renew(struct exchange *exchange);  /* POST /renew/{id}?lease=&seconds= */
 void door_dispatch_result(struct exchange *exchange); /* POST /result/{id}?lease= */

@@ -5,6 +5,7 @@
 #include "api/door_dispatch_priv.h"
 #include "api/door_limits.h"
 #include "api/front.h"
+#include "api/query.h"
 #include "config/config.h"
 #include "runtime/catalog.h"
 #include "util/json_out.h"
@@ -143,6 +144,8 @@ static int request_take(struct intake *intake, struct dispatch_request *request)
         struct entry_head *head = &request->head;
         struct err *err = &intake->err;
         struct view language, code;
+        char word[8];
+        bool for_us_only = query_text(bytes_view(&intake->query), "local", word, sizeof(word)) == 0;
         int r = json_take(bytes_view(&intake->body), &request->root, err);
 
         if (r == 0 && !json_is_object(request->root))
@@ -154,11 +157,14 @@ static int request_take(struct intake *intake, struct dispatch_request *request)
                 r = err_set(err, 400, "language is too long, or holds a NUL");
         r = r ? r : memo_make(request, language, code, err);
         r = r ? r : job_make(intake, language.p, code);
+        if (r == 0 && for_us_only && !intake->has_job)
+                r = err_set(err, 400, "there is no runtime for %s here", language.p);
         if (r != 0)
                 return r;
         entry_id_make(head->id);
         snprintf(head->door, sizeof(head->door), "%s", DISPATCH_DOOR);
-        snprintf(head->lane, sizeof(head->lane), "%s", language.p);
+        if (!for_us_only)
+                snprintf(head->lane, sizeof(head->lane), "%s", language.p);
         order_digest(bytes_view(&request->memo), head->digest);
         head->priority = PRIORITY_NORMAL;
         head->local = intake->has_job;

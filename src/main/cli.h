@@ -23,6 +23,7 @@ enum {
 int cli_serve(int argc, char **argv);
 int cli_run(int argc, char **argv);
 int cli_runtimes(int argc, char **argv);
+int cli_worker(int argc, char **argv);
 int cli_config(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 

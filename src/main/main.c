@@ -21,6 +21,7 @@ static const struct command {
 } commands[] = {
         { "serve", cli_serve, "start the engine and serve until SIGINT or SIGTERM" },
         { "run", cli_run, "run a file through an engine" },
+        { "worker", cli_worker, "run the jobs of a dispatcher on an engine" },
         { "runtimes", cli_runtimes, "list the languages this host offers" },
         { "config", cli_config, "show the configuration in force and where each value came from" },
         { "doctor", cli_doctor, "show what this host has and lacks, and how to mend it" },

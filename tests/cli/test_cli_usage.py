@@ -2,7 +2,7 @@
 import pytest
 from cli_support import coderunr, one_sentence  # noqa: F401 (fixtures)
 
-COMMANDS = ["serve", "run", "runtimes", "config", "doctor"]
+COMMANDS = ["serve", "run", "worker", "runtimes", "config", "doctor"]
 
 
 def test_alone_lists_the_commands(coderunr):
@@ -49,6 +49,10 @@ def test_version(coderunr, words):
     (("runtimes", "more"), "'more'"),
     (("doctor", "more"), "'more'"),
     (("serve", "more"), "'more'"),
+    (("worker",), "--dispatcher URL"),
+    (("worker", "--dispatcher=http://localhost:1"), "--lang NAME"),
+    (("worker", "--dispatcher=http://localhost:1", "--lang=c", "more"), "'more'"),
+    (("worker", "--dispatcher=http://localhost:1", "--lang=c", "--engine=http://localhost:1"), "the same"),
     (("config", "one", "two"), "not 2"),
     (("config", "fly"), "'fly'"),
 ])

@@ -6,12 +6,12 @@ _coderunr() {
 
         COMPREPLY=()
         if ((COMP_CWORD == 1)); then
-                mapfile -t COMPREPLY < <(compgen -W "serve run runtimes config doctor version help" -- "$cur")
+                mapfile -t COMPREPLY < <(compgen -W "serve run worker runtimes config doctor version help" -- "$cur")
         elif [[ $prev == --lang || $prev == -l ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "$("$program" runtimes 2>/dev/null | awk 'NR > 1 && NF > 1 { print $1 }')" \
                         -- "$cur")
         elif [[ $command == help ]]; then
-                mapfile -t COMPREPLY < <(compgen -W "serve run runtimes config doctor" -- "$cur")
+                mapfile -t COMPREPLY < <(compgen -W "serve run worker runtimes config doctor" -- "$cur")
         elif [[ $cur == -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "$("$program" "$command" --help 2>/dev/null |
                         grep -oE '^ +(-[a-z],)? +--[a-z-]+' | grep -oE -- '--[a-z-]+')" -- "$cur")

@@ -17,7 +17,12 @@
 #include <sys/stat.h>
 #include <time.h>
 
-enum { TRIES = 100, TRY_NS = 10000000, GROUP_MODE = 0755 };
+enum {
+        TRIES = 100,
+        TRY_NS = 10000000,
+        GROUP_MODE = 0755,
+        SOCKET_BYTES = 16 * 1024 * 1024, /* what may lie in TCP and UDP buffers of one box */
+};
 
 static int write_text(const char *folder, const char *file, const char *text)
 {
@@ -248,6 +253,23 @@ static const struct {
         { ACCOUNT_CPU_USAGE, CONTROLLER_CPU, "cpuacct.usage", O_RDONLY, false },
 };
 
+/*
+ * KERNEL: v1 counts what lies in TCP and UDP buffers apart from all other memory, and not at all until it has a limit;
+ * without one a program keeps gigabytes in sockets nobody reads.  v2 charges it to memory.max.
+ */
+static int bound_sockets(const struct cgroups *cgroups, uint32_t slot, struct err *err)
+{
+        char folder[PATH_MAX], text[24];
+        int r;
+
+        if (!cgroups->memory)
+                return 0;
+        snprintf(folder, sizeof(folder), "%s/slot%u", cgroups->memory, slot);
+        snprintf(text, sizeof(text), "%d", SOCKET_BYTES);
+        r = write_text(folder, "memory.kmem.tcp.limit_in_bytes", text);
+        return r < 0 ? err_errno(err, r, "cannot limit the memory of sockets in %s", folder) : 0;
+}
+
 static int make_slot_groups(const struct cgroups *cgroups, uint32_t slot, struct err *err)
 {
         bool unused[CONTROLLER_COUNT];
@@ -277,6 +299,7 @@ int cgroups_slot_open(const struct cgroups *cgroups, uint32_t slot, int ret_fds[
         for (int i = 0; i < ACCOUNT_FD_COUNT; i++)
                 ret_fds[i] = -1;
         r = make_slot_groups(cgroups, slot, err);
+        r = r ? r : bound_sockets(cgroups, slot, err);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < ARRAY_LEN(v1_files); i++) {

@@ -147,8 +147,8 @@ class Host:
                 found.add(f"K key {line}")
         for line in read("/proc/locks").splitlines():
             pid = int(line.split("->")[-1].split()[-4])
-            if uid_of(pid) in self.uids:
-                found.add(f"K lock {line}")
+            if pid not in self.own and uid_of(pid) in self.uids:
+                found.add(f"K lock {line.partition(':')[2]}")
         return found
 
     def namespaces(self, processes):

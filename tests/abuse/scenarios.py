@@ -82,6 +82,15 @@ def pipe_quota(world):
     return "" if proved[0] else "the quota is not reached outside either"
 
 
+def process_quota(world):
+    """One job at its limit of processes; another starts twenty."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        job = pool.submit(world.send, "forkbomb", run_cpu_time=1000)
+        time.sleep(0.2)
+        assert said(world, "for i in {1..20}; do sleep 0.1 & done; wait; echo all") == "all\n"
+        expect(job.result(), "TLE-cpu|TLE-wall")
+
+
 def shared_names(world):
     word = world.secret[:8]
     escaped, proved = together(world, ("shared_names", "make", word), ("shared_names", "find", word))
@@ -293,6 +302,12 @@ def propagation(world):
             subprocess.run(["umount", where], check=True)
     assert "abuse-mount" not in text and "seen" not in text, text
     return ""
+
+
+def dns(world):
+    code = ("import socket, time\nstart = time.monotonic()\ntry: print(socket.getaddrinfo('example.com', 80))\n"
+            "except OSError: print('refused', time.monotonic() - start < 1)")
+    assert said(world, code, "python") == "refused True\n"
 
 
 def listener(world):

@@ -127,6 +127,11 @@ row("ME-25", "twice the limit, slowly", "touch", "MLE", ("128", "slow"), control
 row("ME-27", "merges pages with others", "merge", control="root")
 row("ME-28", "file locks without end", "file_locks", "MLE|TLE-cpu|TLE-wall|NZ(1)", control="bomb",
     limits={**SMALL, **SHORT})
+row("ME-29/tcp", "memory in TCP sockets", "socket_memory", "OK|MLE|NZ(1)", ("tcp",), limits=SMALL)
+row("ME-29/udp", "memory in UDP sockets", "socket_memory", "OK|MLE|NZ(1)", ("udp",), limits=SMALL)
+row("ME-29/local", "memory in local sockets", "socket_memory", "MLE", ("local",), limits=SMALL)
+row("ME-30/messages", "memory in System V messages", "queue_memory", "MLE", limits=SMALL)
+row("ME-30/filters", "memory in socket filters", "queue_memory", "MLE|TLE-cpu|TLE-wall", ("filters",), limits=SMALL)
 
 # ---- files -----------------------------------------------------------------------------------------------------------
 
@@ -183,6 +188,7 @@ row("NS-27", "writes to its own /proc", "own_proc")
 
 row("NW-01", "local services", "connect", args=("tcp", "{port}"))
 row("NW-02", "internet, metadata, private and link-local addresses", "connect", args=("away",))
+row("NW-03", "names of the Internet", scenario="dns", safe=False)
 row("NW-05", "unix sockets of the host", "connect",
     args=("unix", "{unix}", "/run/docker.sock", "/run/dbus/system_bus_socket", "/run/systemd/journal/stdout"))
 row("NW-06", "abstract sockets of the host", "connect", args=("abstract", "{abstract}"))
@@ -220,6 +226,7 @@ row("SC-29", "unknown system calls", "unknown_calls")
 row("XJ-01", "lock signal", scenario="lock_signal", safe=False)
 row("XJ-04", "watch signal", scenario="watch_signal", safe=False)
 row("XJ-05", "pipe quota", scenario="pipe_quota", safe=False)
+row("XJ-06", "process quota", scenario="process_quota", safe=False)
 row("XJ-09", "shared names", scenario="shared_names", safe=False)
 row("XJ-13", "neighbour of a CPU hog", "hog", "OK", ("cpu",), control="answer", says="hogged")
 row("XJ-14", "neighbour of a memory thrasher", "hog", "OK", ("memory",), control="answer", says="hogged",
@@ -297,12 +304,31 @@ PENDING = {
 
 # Attacks of the catalogue that other tests make: id, test.
 ELSEWHERE = {
+    "FS-23": "row FS-09",
+    "IO-19": "row XJ-22",
+    "IO-23": "row SC-12",
     "IO-24": "tests/processes/test_supervision.py",
+    "ME-19": "row ME-20",
+    "NS-03": "row FS-21",
+    "NS-10": "row NS-08",
     "NS-12": "row NS-11",
     "NS-25": "row NS-17",
+    "NW-04": "row NW-02",
+    "NW-16": "row NW-12",
+    "SC-02": "row SC-11",
     "SC-05": "row SC-04",
+    "SC-08": "row SC-12",
     "SC-10": "row SC-12",
+    "SC-13": "row SC-11",
     "SC-20": "row NS-01",
+    "SC-23": "row FS-43",
+    "SC-25": "row SC-12",
     "SC-26": "row SC-12",
+    "XJ-03": "row SC-12",
+    "XJ-10": "row XJ-09",
     "XJ-11": "row XJ-09",
+    "XJ-12": "row NS-11",
+    "XJ-24": "tests/abuse/test_abuse.py",
+    "XJ-27": "row FS-42",
+    "XJ-28": "src/box/faults_test.c",
 }

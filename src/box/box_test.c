@@ -226,13 +226,15 @@ static void test_nothing_is_written_after_the_report(void **state)
 }
 
 /* As box_run() would send it, but unchecked: the keeper must not believe it. */
-static void send_order(int slot, const struct box_spec *spec, const char *words)
+static void send_order(int slot, const struct box_spec *spec, const char *words, size_t n_fds)
 {
-        int null = open("/dev/null", O_RDWR | O_CLOEXEC), fds[3] = { null, null, null };
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC), fds[FDIO_FDS_MAX];
         struct iovec iov[2] = { { (void *)(uintptr_t)spec, sizeof(*spec) },
                                 { (void *)(uintptr_t)words, spec->words_bytes } };
 
-        assert_int_equal(fdio_send(slot, iov, 2, fds, 3), 0);
+        for (size_t i = 0; i < n_fds; i++)
+                fds[i] = null;
+        assert_int_equal(fdio_send(slot, iov, 2, fds, n_fds), 0);
         close(null);
 }
 
@@ -266,7 +268,13 @@ static void test_bad_orders_are_refused(void **state)
                 default:
                         spec.magic = 0;
                 }
-                send_order(world.slots[0], &spec, words);
+                send_order(world.slots[0], &spec, words, 3);
+                assert_int_equal(world_report(world.slots[0]).end, END_REFUSED);
+        }
+        for (size_t n = 0; n <= FDIO_FDS_MAX; n++) {
+                if (n == 3)
+                        continue;
+                send_order(world.slots[0], &good, words, n);
                 assert_int_equal(world_report(world.slots[0]).end, END_REFUSED);
         }
         (void)!send(world.slots[0], "x", 1, 0); /* not an order at all: nothing happens */

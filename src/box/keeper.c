@@ -53,7 +53,7 @@ static void serve_box(void)
                 if (poll(fds, 2, -1) < 0)
                         continue;
                 if (fds[0].revents) {
-                        if (!request_receive()) {
+                        if (!request_receive(SLOT_FD_SOCKET)) {
                                 box_discard();
                                 _exit(0);
                         }

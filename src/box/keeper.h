@@ -93,8 +93,9 @@ int box_prepare(uint64_t disk_bytes, uint64_t inodes, enum step *ret_step) MUST_
 void box_end(void);     /* kill everything in it; its cgroup's counters stay readable */
 void box_discard(void); /* and let go of it */
 
-bool request_receive(void); /* false: the runner hung up */
-bool request_is_run(void);  /* a run order as spec.h says, every number in bounds */
+/* Take one message with its descriptors into `request`.  False: the other end is gone. */
+bool request_receive(int channel);
+bool request_is_run(void); /* a run order as spec.h says, every number in bounds */
 int request_forward(int channel) MUST_USE;
 void request_close(void);
 

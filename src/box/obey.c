@@ -29,14 +29,11 @@ enum {
         LOCKED_BYTES = 65536,
 };
 
-/* One order, as it came in.  Static: nothing is allocated in a box. */
+/* The words of the order, taken apart.  Static: nothing is allocated in a box. */
 static struct {
-        struct box_spec spec;
-        char words[SPEC_WORDS_BYTES];
         char *args[ARGS_MAX + 1];
         char *env[ENV_MAX + 1];
-        int fds[BOX_FD_COUNT];
-} order;
+} words;
 
 NORETURN static void fail(int channel, enum word word, enum step step, int error)
 {
@@ -44,31 +41,14 @@ NORETURN static void fail(int channel, enum word word, enum step step, int error
         _exit(127);
 }
 
-/* The spec, its words and its descriptors in one message; the keeper has checked the numbers. */
+/* The keeper has checked the numbers; what it does not look at is looked at here. */
 static int receive(int channel)
 {
-        struct iovec iov[2] = { { &order.spec, sizeof(order.spec) }, { order.words, sizeof(order.words) } };
-        union {
-                char bytes[CMSG_SPACE(sizeof(order.fds))];
-                struct cmsghdr align;
-        } control;
-        struct msghdr msg = {
-                .msg_iov = iov, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof(control)
-        };
-        struct cmsghdr *cmsg;
-        ssize_t n;
-
-        do
-                n = recvmsg(channel, &msg, MSG_CMSG_CLOEXEC);
-        while (n < 0 && errno == EINTR);
-        if (n <= 0)
+        if (!request_receive(channel))
                 _exit(0); /* the keeper threw this box away unused */
-        memset(order.fds, -1, sizeof(order.fds));
-        cmsg = CMSG_FIRSTHDR(&msg);
-        if (!cmsg || (size_t)n < sizeof(order.spec) ||
-            (size_t)n - sizeof(order.spec) != order.spec.words_bytes)
+        if (request.n < sizeof(request.spec) || request.spec.magic != SPEC_MAGIC ||
+            request.n - sizeof(request.spec) != request.spec.words_bytes)
                 return -EBADMSG;
-        memcpy(order.fds, CMSG_DATA(cmsg), MIN(cmsg->cmsg_len - CMSG_LEN(0), sizeof(order.fds)));
         return 0;
 }
 
@@ -86,28 +66,28 @@ static int limit(int resource, uint64_t soft, bool both)
 /* Only ever lowered.  RLIMIT_CORE is the keeper's (slot.c): the filter lets nobody change it. */
 static int set_limits(void)
 {
-        int r = limit(RLIMIT_NOFILE, order.spec.open_files, true);
+        int r = limit(RLIMIT_NOFILE, request.spec.open_files, true);
 
-        r = r ? r : limit(RLIMIT_FSIZE, order.spec.file_size_bytes, true);
+        r = r ? r : limit(RLIMIT_FSIZE, request.spec.file_size_bytes, true);
         r = r ? r : limit(RLIMIT_MEMLOCK, LOCKED_BYTES, true);
         r = r ? r : limit(RLIMIT_SIGPENDING, SIGNALS_PENDING, true);
-        return r ? r : limit(RLIMIT_STACK, MIN(order.spec.memory_bytes, (uint64_t)STACK_BYTES), false);
+        return r ? r : limit(RLIMIT_STACK, MIN(request.spec.memory_bytes, (uint64_t)STACK_BYTES), false);
 }
 
 /* NUL-terminated words: first the arguments, then the environment. */
 static int take_words(void)
 {
-        char *p = order.words, *end = p + order.spec.words_bytes;
+        char *p = request.words, *end = p + request.spec.words_bytes;
 
-        for (uint32_t i = 0; i < order.spec.n_args + order.spec.n_env; i++) {
+        for (uint32_t i = 0; i < request.spec.n_args + request.spec.n_env; i++) {
                 char *nul = memchr(p, '\0', (size_t)(end - p));
 
                 if (!nul)
                         return -EBADMSG;
-                if (i < order.spec.n_args)
-                        order.args[i] = p;
+                if (i < request.spec.n_args)
+                        words.args[i] = p;
                 else
-                        order.env[i - order.spec.n_args] = p;
+                        words.env[i - request.spec.n_args] = p;
                 p = nul + 1;
         }
         return p == end ? 0 : -EBADMSG;
@@ -179,7 +159,7 @@ static int place_files(int fd)
 static int connect_streams(void)
 {
         for (int i = 0; i <= STDERR_FILENO; i++)
-                if (dup2(order.fds[i], i) < 0)
+                if (dup2(request.fds[i], i) < 0)
                         return -errno;
         return 0;
 }
@@ -189,17 +169,17 @@ static void execute(void)
         static const char *const folders[] = { "/usr/local/bin", "/usr/bin", "/bin" };
         char path[PACK_NAME_MAX];
 
-        if (strchr(order.args[0], '/')) {
-                execve(order.args[0], order.args, order.env);
+        if (strchr(words.args[0], '/')) {
+                execve(words.args[0], words.args, words.env);
                 return;
         }
         for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
-                if ((size_t)snprintf(path, sizeof(path), "%s/%s", folders[i], order.args[0]) >=
+                if ((size_t)snprintf(path, sizeof(path), "%s/%s", folders[i], words.args[0]) >=
                     sizeof(path)) {
                         errno = ENAMETOOLONG;
                         return;
                 }
-                execve(path, order.args, order.env);
+                execve(path, words.args, words.env);
                 if (errno != ENOENT)
                         return;
         }
@@ -218,7 +198,7 @@ NORETURN static void end_like(int status)
 /* After a compile stage somebody with the box's own rights must pack the folder: that is us, our child is the program. */
 static int fork_collector(int channel)
 {
-        int artefact = order.fds[BOX_FD_ARTEFACT], status, r = 0;
+        int artefact = request.fds[BOX_FD_ARTEFACT], status, r = 0;
         pid_t pid = fork();
 
         if (pid < 0)
@@ -247,7 +227,7 @@ static int words_step(const void *channel)
 static int files_step(const void *channel)
 {
         (void)channel;
-        return order.spec.flags & SPEC_HAS_FILES ? place_files(order.fds[BOX_FD_FILES]) : 0;
+        return request.spec.flags & SPEC_HAS_FILES ? place_files(request.fds[BOX_FD_FILES]) : 0;
 }
 
 static int streams_step(const void *channel)
@@ -258,7 +238,7 @@ static int streams_step(const void *channel)
 
 static int collector_step(const void *channel)
 {
-        return order.spec.flags & SPEC_HAS_ARTEFACT ? fork_collector(*(const int *)channel) : 0;
+        return request.spec.flags & SPEC_HAS_ARTEFACT ? fork_collector(*(const int *)channel) : 0;
 }
 
 static int limits_step(const void *channel)

@@ -17,8 +17,22 @@ void request_close(void)
         request.n_fds = 0;
 }
 
-/* Take one message.  False: the runner hung up. */
-bool request_receive(void)
+/* KERNEL: as many descriptors are put in as whole ints fit, so the room must not be rounded up (CMSG_SPACE). */
+static void take_descriptors(struct msghdr *msg)
+{
+        request.n_fds = 0;
+        for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
+                size_t n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+                if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+                        continue;
+                must(n <= BOX_FD_COUNT);
+                request.n_fds = (int)n;
+                memcpy(request.fds, CMSG_DATA(cmsg), n * sizeof(int));
+        }
+}
+
+bool request_receive(int channel)
 {
         struct iovec iov[2] = { { &request.spec, sizeof(request.spec) },
                                 { request.words, sizeof(request.words) } };
@@ -26,27 +40,23 @@ bool request_receive(void)
                 char bytes[CMSG_SPACE(sizeof(request.fds))];
                 struct cmsghdr align;
         } control;
-        struct msghdr msg = {
-                .msg_iov = iov, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof(control)
-        };
-        struct cmsghdr *cmsg;
+        struct msghdr msg = { .msg_iov = iov,
+                              .msg_iovlen = 2,
+                              .msg_control = &control,
+                              .msg_controllen = CMSG_LEN(sizeof(request.fds)) };
         ssize_t n;
 
         do
-                n = recvmsg(SLOT_FD_SOCKET, &msg, MSG_CMSG_CLOEXEC);
+                n = recvmsg(channel, &msg, MSG_CMSG_CLOEXEC);
         while (n < 0 && errno == EINTR);
         if (n <= 0)
                 return false;
         request.n = (size_t)n;
-        request.n_fds = 0;
-        for (cmsg = CMSG_FIRSTHDR(&msg); cmsg; cmsg = CMSG_NXTHDR(&msg, cmsg)) {
-                if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
-                        continue;
-                request.n_fds = (int)((cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-                memcpy(request.fds, CMSG_DATA(cmsg), (size_t)request.n_fds * sizeof(int));
-        }
+        take_descriptors(&msg);
+        if (request.n < offsetof(struct box_spec, flags))
+                request.spec = (struct box_spec){ 0 }; /* nothing of the last order may speak for this one */
         if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
-                request.spec.magic = 0; /* refused below */
+                request.spec.magic = 0; /* refused by who looks next */
         return true;
 }
 

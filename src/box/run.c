@@ -77,7 +77,7 @@ static void take_order(struct run *run)
         const struct box_spec *spec = &request.spec;
         bool ours;
 
-        if (!request_receive()) {
+        if (!request_receive(SLOT_FD_SOCKET)) {
                 box_discard();
                 _exit(0);
         }

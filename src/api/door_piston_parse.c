@@ -102,6 +102,9 @@ static int parse_limit(const json_t *value, const char *field, enum limit which,
         if (!json_is_number(value))
                 return BAD(err, "If specified, %s must be a number", field);
         number = json_number_value(value);
+        /* Piston's word for "none", which its clients send unasked: the runtime's own. */
+        if (number == -1 && which == LIMIT_memory_bytes)
+                return 0;
         if (number > (double)*limit / (double)unit)
                 return BAD(err, "%s cannot exceed the configured limit of %" PRIu64, field, *limit / unit);
         if (number < 0)

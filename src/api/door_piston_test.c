@@ -117,7 +117,7 @@ static const struct {
           "run_memory_limit cannot exceed the configured limit of 134217728" },
         { WITH("\"compile_cpu_time\":4000"), "compile_cpu_time cannot exceed the configured limit of 3000" },
         { WITH("\"run_cpu_time\":-1"), "run_cpu_time must be non-negative" },
-        { WITH("\"run_memory_limit\":-1"), "run_memory_limit must be non-negative" },
+        { WITH("\"run_memory_limit\":-2"), "run_memory_limit must be non-negative" },
         { WITH("\"stdin\":5"), "stdin must be a string" },
         { WITH("\"args\":5"), "args must be an array" },
         { WITH("\"args\":{}"), "args must be an array" },

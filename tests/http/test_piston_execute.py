@@ -51,7 +51,7 @@ VALUES = [
     (python(run_cpu_time=10 ** 9), "run_cpu_time cannot exceed the configured limit of 3000"),
     (python(run_memory_limit=10 ** 15), "run_memory_limit cannot exceed the configured limit of {memory}"),
     (python(run_timeout=-1), "run_timeout must be non-negative"),
-    (python(run_memory_limit=-1), "run_memory_limit must be non-negative"),
+    (python(run_memory_limit=-2), "run_memory_limit must be non-negative"),
     (python(stdin=5), "stdin must be a string"),
     (python(args=5), "args must be an array"),
 ]
@@ -162,6 +162,13 @@ def test_no_value_means_no_limit(engine, need, value):
     need("python")
     run = engine.run("python", "import time; time.sleep(9)", run_timeout=value, run_cpu_time=value)
     assert run["status"] == "TO"
+
+
+def test_minus_one_is_no_wish(engine, need):
+    """Piston's word for "no memory limit", which its clients send unasked."""
+    need("python")
+    limits = post(engine, python(run_memory_limit=-1, compile_memory_limit=-1)).json()["limits"]
+    assert limits["memory_limits"] == post(engine, python()).json()["limits"]["memory_limits"]
 
 
 def test_memory(engine, need):

@@ -5,6 +5,8 @@ rows, the rows four at a time and the long repeats too.
 """
 import os
 import pathlib
+import re
+import subprocess
 import sys
 
 import pytest
@@ -60,3 +62,27 @@ def test_probes_are_small():
     assert not [path.name for path in folder.glob("*.c") if len(path.read_text().splitlines()) > 60]
     named = {row.probe for row in table.ROWS} | worlds.scenarios.PROBES | {"neighbour"}
     assert not [path.name for path in folder.glob("*.c") if path.stem not in named], "probes without a row"
+
+
+def test_the_threat_model_names_rows_that_are_there():
+    text = (worlds.ROOT / "THREAT_MODEL.md").read_text()
+    told = {row.id.split("/")[0] for row in table.ROWS} | set(table.ELSEWHERE)
+    named = set(re.findall(r"\b(?:PT|ME|FS|NS|NW|SC|XJ|IO|CC|AR)-\d+", text))
+    assert named and not named - told
+    for name in set(re.findall(r"`((?:src/|tests/)?[\w/]+\.(?:py|c|def))(?:::\w+)?`", text)):
+        assert list(worlds.ROOT.glob(name if "/" in name else f"src/*/{name}")) or \
+            list(worlds.ROOT.glob(f"tests/*/{name}")), f"the threat model names {name}"
+
+
+def test_doctor_attacks_an_engine_in_use(world):
+    done = subprocess.run([worlds.conftest.BINARY, "doctor", "--attacks", "--url", world.engine.url],
+                          stdout=subprocess.PIPE, text=True, check=False)
+    last = done.stdout.splitlines()[-1]
+    held, broken, vacuous, _ = map(int, re.findall(r"\d+", last))
+    assert done.returncode == 0 and broken == 0 and vacuous == 0 and held > 150, done.stdout[-3000:]
+
+
+def test_doctor_attacks_nobody():
+    done = subprocess.run([worlds.conftest.BINARY, "doctor", "--attacks", "--url", "http://127.0.0.1:9"],
+                          stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 125 and done.stderr.count("\n") == 1 and "127.0.0.1:9" in done.stderr

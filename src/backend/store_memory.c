@@ -32,6 +32,13 @@ struct kept_set {
         struct bytes cases;
 };
 
+struct kept_card {
+        LIST_ENTRY(kept_card) link;
+        char *drawer;
+        char *name;
+        struct bytes text;
+};
+
 /* What a group did, newest first. */
 struct undo {
         SLIST_ENTRY(undo) link;
@@ -46,6 +53,7 @@ struct store {
         TAILQ_HEAD(kept_list, kept) entries;
         struct kept_bucket ids[BUCKETS], tokens[BUCKETS], seqs[BUCKETS];
         LIST_HEAD(, kept_set) sets;
+        LIST_HEAD(, kept_card) cards; /* by drawer and name */
         SLIST_HEAD(, undo) undos;
         bool in_group;
         uint64_t n_entries, bytes, last_seq, last_ended;
@@ -127,13 +135,26 @@ static int memory_open(const char *directory, struct store **ret_store, struct e
 
 static void memory_rollback(struct store *store);
 
+static void card_free(struct kept_card *card)
+{
+        bytes_deinit(&card->text);
+        free(card->drawer);
+        free(card->name);
+        free(card);
+}
+
 static void memory_close(struct store *store)
 {
+        struct kept_card *card;
         struct kept_set *set;
 
         if (!store)
                 return;
         memory_rollback(store);
+        while ((card = LIST_FIRST(&store->cards))) {
+                LIST_REMOVE(card, link);
+                card_free(card);
+        }
         while (!TAILQ_EMPTY(&store->entries))
                 kept_free(store, TAILQ_FIRST(&store->entries));
         while ((set = LIST_FIRST(&store->sets))) {
@@ -437,6 +458,80 @@ static int memory_set_get(struct store *store, const char *name, struct bytes *r
         return set ? bytes_add(ret_cases, set->cases.p, set->cases.n) : STORE_NONE;
 }
 
+static int card_order(const struct kept_card *card, const char *drawer, const char *name)
+{
+        int r = strcmp(card->drawer, drawer);
+
+        return r ? r : strcmp(card->name, name);
+}
+
+/* Put a card in the place of its name.  No group undoes it: putting it again does no harm. */
+static int memory_card_put(struct store *store, const char *drawer, const char *name, struct view text,
+                           struct err *err)
+{
+        struct kept_card *card = calloc(1, sizeof(*card)), *other, *before = NULL;
+
+        if (card)
+                *card = (struct kept_card){ .drawer = strdup(drawer),
+                                            .name = strdup(name),
+                                            .text = BYTES_INIT(text.n) };
+        if (!card || !card->drawer || !card->name || bytes_add(&card->text, text.p, text.n) < 0) {
+                if (card)
+                        card_free(card);
+                return err_set(err, -ENOMEM, "no memory for a card");
+        }
+        LIST_FOREACH(other, &store->cards, link)
+        if (card_order(other, drawer, name) < 0)
+                before = other;
+        other = before ? LIST_NEXT(before, link) : LIST_FIRST(&store->cards);
+        if (other && card_order(other, drawer, name) == 0) {
+                LIST_REMOVE(other, link);
+                card_free(other);
+        }
+        if (before)
+                LIST_INSERT_AFTER(before, card, link);
+        else
+                LIST_INSERT_HEAD(&store->cards, card, link);
+        return 0;
+}
+
+static int memory_card_drop(struct store *store, const char *drawer, const char *name, struct err *err)
+{
+        struct kept_card *card;
+
+        LIST_FOREACH(card, &store->cards, link)
+        if (card_order(card, drawer, name) == 0)
+                break;
+        if (!card)
+                return STORE_NONE;
+        LIST_REMOVE(card, link);
+        card_free(card);
+        return 0;
+}
+
+static int memory_card_get(struct store *store, const char *drawer, const char *name, struct bytes *ret_text,
+                           struct err *err)
+{
+        const struct kept_card *card;
+
+        LIST_FOREACH(card, &store->cards, link)
+        if (card_order(card, drawer, name) == 0)
+                return bytes_add(ret_text, card->text.p, card->text.n);
+        return STORE_NONE;
+}
+
+static int memory_cards(struct store *store, const char *drawer, const char *after, store_card_fn each,
+                        void *arg, struct err *err)
+{
+        const struct kept_card *card;
+
+        LIST_FOREACH(card, &store->cards, link)
+        if (streq(card->drawer, drawer) && strcmp(card->name, after) > 0 &&
+            !each(arg, card->name, bytes_view(&card->text)))
+                break;
+        return 0;
+}
+
 static int memory_usage(struct store *store, struct store_usage *ret_usage, struct err *err)
 {
         *ret_usage =
@@ -465,5 +560,9 @@ const struct store_ops store_memory = {
         .sweep = memory_sweep,
         .set_put = memory_set_put,
         .set_get = memory_set_get,
+        .card_put = memory_card_put,
+        .card_drop = memory_card_drop,
+        .card_get = memory_card_get,
+        .cards = memory_cards,
         .usage = memory_usage,
 };

@@ -8,6 +8,7 @@
  */
 #include "job/store.h"
 #include "backend/backend.h"
+#include "backend/store_sqlite_priv.h"
 #include "util/err.h"
 #include "util/log.h"
 
@@ -96,6 +97,8 @@ static const char schema[] =
         "NULL,"
         " number INTEGER NOT NULL, bytes BLOB NOT NULL, UNIQUE(seq, number), UNIQUE(seq, which));"
         "CREATE TABLE IF NOT EXISTS sets(name TEXT PRIMARY KEY, bytes BLOB NOT NULL) WITHOUT ROWID;"
+        "CREATE TABLE IF NOT EXISTS cards(drawer TEXT NOT NULL, name TEXT NOT NULL, bytes BLOB NOT NULL,"
+        " PRIMARY KEY(drawer, name)) WITHOUT ROWID;"
         "COMMIT;";
 
 struct store {
@@ -121,6 +124,16 @@ static int failed(struct store *store, struct err *err)
         if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
                 return err_set(err, -EUCLEAN, "jobs.db is damaged: %s", text);
         return err_set(err, -EIO, "the store failed: %s", text);
+}
+
+sqlite3 *store_sqlite_db(struct store *store)
+{
+        return store->db;
+}
+
+int store_sqlite_failed(struct store *store, struct err *err)
+{
+        return failed(store, err);
 }
 
 static sqlite3_stmt *prepared(struct store *store, enum statement which)
@@ -616,5 +629,9 @@ const struct store_ops store_sqlite = {
         .sweep = sqlite_sweep,
         .set_put = sqlite_set_put,
         .set_get = sqlite_set_get,
+        .card_put = store_sqlite_card_put,
+        .card_drop = store_sqlite_card_drop,
+        .card_get = store_sqlite_card_get,
+        .cards = store_sqlite_cards,
         .usage = sqlite_usage,
 };

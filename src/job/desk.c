@@ -427,6 +427,46 @@ int desk_set_get(struct desk *desk, const char *set, desk_fn fn, void *arg, uint
         return ask(desk, NOTE_SET_GET, &what, fn, arg, ret_ticket, err);
 }
 
+static int ask_card(struct desk *desk, enum note_kind kind, const char *drawer, const char *card,
+                    struct note_ask *what, desk_fn fn, void *arg, uint64_t *ret_ticket, struct err *err)
+{
+        NAME(what->door, drawer);
+        NAME(what->id, card);
+        return ask(desk, kind, what, fn, arg, ret_ticket, err);
+}
+
+int desk_card_put(struct desk *desk, const char *drawer, const char *card, struct view text, desk_fn fn,
+                  void *arg, uint64_t *ret_ticket, struct err *err)
+{
+        struct note_ask what = { .payload = text };
+
+        return ask_card(desk, NOTE_CARD_PUT, drawer, card, &what, fn, arg, ret_ticket, err);
+}
+
+int desk_card_drop(struct desk *desk, const char *drawer, const char *card, desk_fn fn, void *arg,
+                   uint64_t *ret_ticket, struct err *err)
+{
+        struct note_ask what = { .after = 0 };
+
+        return ask_card(desk, NOTE_CARD_DROP, drawer, card, &what, fn, arg, ret_ticket, err);
+}
+
+int desk_card_get(struct desk *desk, const char *drawer, const char *card, desk_fn fn, void *arg,
+                  uint64_t *ret_ticket, struct err *err)
+{
+        struct note_ask what = { .after = 0 };
+
+        return ask_card(desk, NOTE_CARD_GET, drawer, card, &what, fn, arg, ret_ticket, err);
+}
+
+int desk_card_list(struct desk *desk, const char *drawer, const char *after, uint32_t most, desk_fn fn,
+                   void *arg, uint64_t *ret_ticket, struct err *err)
+{
+        struct note_ask what = { .most = MIN(most, (uint32_t)DESK_LIST_MAX) };
+
+        return ask_card(desk, NOTE_CARD_LIST, drawer, after, &what, fn, arg, ret_ticket, err);
+}
+
 int desk_outcome(const struct desk_entry *entry, size_t *at, struct outcome *ret_outcome,
                  uint64_t *ret_number)
 {

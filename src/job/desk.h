@@ -131,6 +131,20 @@ int desk_renew(struct desk *desk, const char *id, uint64_t fence, uint64_t lease
 int desk_finish(struct desk *desk, const char *id, uint64_t fence, const struct outcome *outcomes, size_t n,
                 desk_fn fn, void *arg, uint64_t *ret_ticket, struct err *err) MUST_USE;
 
+/*
+ * Cards: small documents of a door (at most ORDER_MEMO_MAX), kept until they are dropped, by name in a drawer of the door's own.  Every
+ * answer has an entry for each card: its head.id is the name, its memo the text (get, list).  A list comes in
+ * the order of the names; unless `last`, more follow @after the last of them.
+ */
+int desk_card_put(struct desk *desk, const char *drawer, const char *name, struct view text, desk_fn fn,
+                  void *arg, uint64_t *ret_ticket, struct err *err) MUST_USE;
+int desk_card_drop(struct desk *desk, const char *drawer, const char *name, desk_fn fn, void *arg,
+                   uint64_t *ret_ticket, struct err *err) MUST_USE;
+int desk_card_get(struct desk *desk, const char *drawer, const char *name, desk_fn fn, void *arg,
+                  uint64_t *ret_ticket, struct err *err) MUST_USE;
+int desk_card_list(struct desk *desk, const char *drawer, const char *after, uint32_t most, desk_fn fn,
+                   void *arg, uint64_t *ret_ticket, struct err *err) MUST_USE;
+
 /* Test sets: kept by content, found by name. */
 int desk_set_put(struct desk *desk, const struct order_case *cases, size_t n, desk_fn fn, void *arg,
                  uint64_t *ret_ticket, struct err *err) MUST_USE;

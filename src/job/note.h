@@ -13,7 +13,7 @@
 #include "job/wire.h"
 
 enum {
-        NOTE_MAGIC = 0x63726e31, /* "crn1": changes with the layout */
+        NOTE_MAGIC = 0x63726e32, /* "crn2": changes with the layout */
         NOTE_INLINE = 48 * 1024,
 };
 
@@ -31,6 +31,10 @@ enum note_kind {
         NOTE_FINISH,  /* payload: a number of outcomes, each as bytes */
         NOTE_SET_PUT, /* payload: the encoded cases */
         NOTE_SET_GET,
+        NOTE_CARD_PUT, /* payload: the text; door and id: drawer and name, here and below */
+        NOTE_CARD_DROP,
+        NOTE_CARD_GET,
+        NOTE_CARD_LIST, /* id: the name after which to begin */
         NOTE_FORGET, /* nobody waits for the answer of this ticket; no answer */
         NOTE_ANSWER,
         NOTE_KIND_COUNT,

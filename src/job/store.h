@@ -41,6 +41,7 @@ struct store_usage {
 /* Return false to end the walk. */
 typedef bool (*store_entry_fn)(void *arg, const struct entry *entry);
 typedef bool (*store_outcome_fn)(void *arg, uint64_t number, struct view outcome);
+typedef bool (*store_card_fn)(void *arg, const char *name, struct view text);
 
 struct store_ops {
         const char *name;
@@ -96,6 +97,16 @@ struct store_ops {
         /* Test sets by name; putting one again is no error.  get: 0 or STORE_NONE. */
         int (*set_put)(struct store *store, const char *name, struct view cases, struct err *err);
         int (*set_get)(struct store *store, const char *name, struct bytes *ret_cases, struct err *err);
+
+        /* Cards: small documents by drawer and name.  A put replaces; drop and get: 0 or STORE_NONE; cards: those behind name
+         * @after ("": all), in the order of their names. */
+        int (*card_put)(struct store *store, const char *drawer, const char *name, struct view text,
+                        struct err *err);
+        int (*card_drop)(struct store *store, const char *drawer, const char *name, struct err *err);
+        int (*card_get)(struct store *store, const char *drawer, const char *name, struct bytes *ret_text,
+                        struct err *err);
+        int (*cards)(struct store *store, const char *drawer, const char *after, store_card_fn each, void *arg,
+                     struct err *err);
 
         int (*usage)(struct store *store, struct store_usage *ret_usage, struct err *err);
 };

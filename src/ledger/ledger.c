@@ -8,6 +8,7 @@
 #include "ledger/ledger.h"
 #include "job/link.h"
 #include "ledger/book.h"
+#include "ledger/cards.h"
 #include "ledger/loans.h"
 #include "ledger/read.h"
 #include "ledger/waiters.h"
@@ -53,6 +54,18 @@ static void note_arrived(struct ledger *ledger, const struct note *note, const s
                 break;
         case NOTE_SET_GET:
                 book_set_get(book, note->ticket, ask);
+                break;
+        case NOTE_CARD_PUT:
+                cards_put(book, note->ticket, ask);
+                break;
+        case NOTE_CARD_DROP:
+                cards_drop(book, note->ticket, ask);
+                break;
+        case NOTE_CARD_GET:
+                cards_get(book, note->ticket, ask);
+                break;
+        case NOTE_CARD_LIST:
+                cards_list(book, note->ticket, ask);
                 break;
         default:
                 waiters_ask(book->waiters, note->kind, note->ticket, ask);

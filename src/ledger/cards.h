@@ -1,0 +1,12 @@
+#pragma once
+
+/* Cards: small documents of doors, kept by name in drawers. */
+
+#include "job/note.h"
+
+struct book;
+
+void cards_put(struct book *book, uint64_t ticket, const struct note_ask *ask);
+void cards_drop(struct book *book, uint64_t ticket, const struct note_ask *ask);
+void cards_get(struct book *book, uint64_t ticket, const struct note_ask *ask);
+void cards_list(struct book *book, uint64_t ticket, const struct note_ask *ask);

@@ -9,8 +9,8 @@
  * still there.
  *
  * Output: the runner keeps at most a window of it on the way; a window is given back only when most of what was said
- * has left for the client.  What is no whole line (or character) yet is held back until more comes, the stage ends, or
- * the program has been quiet for a moment.
+ * has left for the client.  What is no whole line (or character) yet is held back until more comes or the stage ends,
+ * but only for a moment: it may be a prompt.
  *
  * Stdin: what the runner does not take waits here, and as long as something waits nothing is read from the client.
  *
@@ -43,7 +43,7 @@ enum {
         HELD_KEPT = 4096,                /* memory kept for the next line */
         EVENT_MAX = 6 * HELD_MAX + 4096, /* a byte can become \u0000 */
         TAKEN_AT_ONCE = WIRE_WINDOW_BYTES / 4,
-        QUIET_MS = 100, /* then a line without its end is sent */
+        LATE_MS = 100, /* then a line without its end is sent */
 };
 
 struct session {
@@ -199,9 +199,9 @@ static void on_output(void *arg, enum stream stream, struct view bytes)
                 at += n;
         } while (n > 0);
         bytes_take(held, at);
-        if (held->n > 0)
-                wait_for(session, QUIET_MS * NSEC_PER_MSEC);
-        else if (held->room > HELD_KEPT)
+        if (held->n > 0 && !evtimer_pending(&session->timer, NULL))
+                wait_for(session, LATE_MS * NSEC_PER_MSEC);
+        else if (held->n == 0 && held->room > HELD_KEPT)
                 bytes_deinit(held);
         session->shown += bytes.n;
         give_back(session);
@@ -356,7 +356,7 @@ static bool take_json(struct session *session, const json_t *root, const json_er
 
 static json_t *parse(struct view text, json_error_t *error)
 {
-        return json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, error);
+        return json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, error);
 }
 
 static void parse_run(struct work *work)
@@ -476,8 +476,14 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
         struct session *session = arg;
 
-        if (!session->begun && !answer(session, WS_INIT_LATE, ""))
+        if (!session->begun) {
+                (void)answer(session, WS_INIT_LATE, "");
                 return;
+        }
+        if (session->shown >= TAKEN_AT_ONCE) { /* the rest of the line may wait for the client itself */
+                wait_for(session, LATE_MS * NSEC_PER_MSEC);
+                return;
+        }
         for (int i = 0; i < STREAM_COUNT; i++)
                 say_held(session, (enum stream)i, true);
 }

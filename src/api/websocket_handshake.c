@@ -87,7 +87,8 @@ int websocket_handshake(const struct http1_request *request, const char *origins
 
         *ret_reason = "this address speaks WebSocket";
         if (count_field(request, "Upgrade", &upgrade) != 1 || !http1_has_token(upgrade, "websocket") ||
-            !http1_has_token(connection, "upgrade") || request->minor == 0)
+            !http1_has_token(connection, "upgrade") || request->minor == 0 ||
+            !view_eq_text(request->method, "GET"))
                 return 426;
         *ret_reason = "only version 13 of WebSocket is spoken here";
         if (count_field(request, "Sec-WebSocket-Version", &version) != 1 || !view_eq_text(version, "13"))

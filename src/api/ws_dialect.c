@@ -2,7 +2,7 @@
  * Theory of operation: sessions ask the table of their dialect and never its name.
  *
  * CodeRunr sends whole lines without their newline; what stands before a missing newline is sent by itself, marked
- * "partial", once the program has been quiet, since it may be a prompt.  Piston sends what a read returned; characters
+ * "partial", after a moment, since it may be a prompt.  Piston sends what a read returned; characters
  * are kept whole here, which it did not care for.
  */
 #include "api/ws_dialect.h"

@@ -16,6 +16,7 @@
 #include "config/config.h"
 #include "ledger/ledger.h"
 #include "main/backoff.h"
+#include "main/bounds.h"
 #include "main/listen.h"
 #include "main/role.h"
 #include "runner/runner.h"
@@ -538,6 +539,7 @@ int serve(const struct config *config)
         int r = open_signals(&engine, &err);
 
         r = r ? r : prepare(&engine, &err);
+        r = r ? r : bounds_enter(&err);
         if (r < 0) {
                 fprintf(stderr, "coderunr: %s\n", err.text);
                 close_engine(&engine);

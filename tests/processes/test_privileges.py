@@ -101,8 +101,17 @@ def test_keepers_hold_five_capabilities(tree):
         assert held["CapInh"] == held["CapAmb"] == 0
         fields = status(pid)
         assert fields["NoNewPrivs"] == "1"
-        assert fields["Seccomp"] == "2" and int(fields["Seccomp_filters"]) == 2
+        assert fields["Seccomp"] == "2" and int(fields["Seccomp_filters"]) == 3
         assert fields["Groups"] == ""
+
+
+def test_the_warden_keeps_what_keepers_need_and_no_more(tree):
+    held = capabilities(tree.warden)
+    allowed = sum(1 << bit for bit in (0, 1, 3, 5, 6, 7, 8, 12, 18, 21, 23, 24, 27))  # src/main/bounds.def
+    assert held["CapBnd"] & ~allowed == 0 and held["CapPrm"] & ~allowed == 0
+    assert held["CapEff"] == held["CapPrm"] and held["CapInh"] == held["CapAmb"] == 0
+    fields = status(tree.warden)
+    assert fields["NoNewPrivs"] == "1" and fields["Seccomp"] == "2"
 
 
 def test_keepers_have_no_network_and_no_host_files(tree):
@@ -133,7 +142,7 @@ def test_the_program_holds_nothing(tree):
     fields = status(program)
     assert set(capabilities(program).values()) == {0}
     assert fields["NoNewPrivs"] == "1"
-    assert fields["Seccomp"] == "2" and int(fields["Seccomp_filters"]) == 3
+    assert fields["Seccomp"] == "2" and int(fields["Seccomp_filters"]) == 4
     assert fields["Groups"] == ""
     assert fields["SigBlk"] == "0" * 16
     uid = fields["Uid"].split()[0]

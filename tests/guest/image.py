@@ -11,12 +11,13 @@ import subprocess
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
 CACHE = ROOT / "tests/.cache/guest"
-PACKAGES = ["bash", "busybox-static", "kmod", "python3"]
+PACKAGES = ["bash", "busybox-static", "coreutils", "dash", "kmod", "python3"]
 LINKS = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}
 FOLDERS = ["ci", "dev", "etc", "proc", "root", "run", "sys", "tmp", "usr/bin", "usr/lib", "usr/lib64", "usr/sbin",
            "usr/libexec", "usr/share/coderunr", "var/lib"]
 # Of a kernel's modules: what boots it, what boxes need, and what a program could make it load.
 MODULES = ["arch", "crypto", "drivers/block", "drivers/virtio", "fs/overlayfs", "lib", "net"]
+UNIT_TESTS = ["faults"]  # those of limits measure milliseconds, which mean nothing here
 BOOT_MODULES = ["virtio_pci", "virtio_blk"]
 DISK_MIB = 1200
 
@@ -56,6 +57,7 @@ def package_of(path):
 def packages_of_engine(build):
     """The packages of the engine's shared libraries, and of the sanitizers', so that one userland serves every build."""
     paths = re.findall(r"(/\S+) \(0x", run("ldd", build / "coderunr"))
+    paths += [run("gcc", "-print-file-name=libcmocka.so").strip()]
     for name in ("libasan.so", "libubsan.so"):
         paths.append(run("gcc", f"-print-file-name={name}").strip())
     return sorted({package_of(pathlib.Path(path)) for path in paths if path.startswith("/")})
@@ -216,6 +218,18 @@ def copy_engine(build, root):
         shutil.copy(ROOT / f"runtimes/{name}.yaml", target)
 
 
+def copy_unit_tests(build, root):
+    """The unit tests that make boxes, where the build has them; they look for their keepers in the build folder."""
+    folder = root / str(build).lstrip("/")
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in build.glob("coderunr-keeper*"):
+        if path.is_file():
+            shutil.copy(path, folder)
+    for name in UNIT_TESTS:
+        if (build / name).is_file():
+            shutil.copy(build / name, root / "ci" / f"unit-{name}")
+
+
 def make_disk(build, series, online=True):
     """Kernels by series and the path of a fresh disk; the caller removes the disk.  Not @online: of what is here already."""
     need_tools()
@@ -228,6 +242,7 @@ def make_disk(build, series, online=True):
         for found in kernels.values():
             copy_modules(found, root)
         copy_engine(build, root)
+        copy_unit_tests(build, root)
         shutil.copy(HERE / "init", root / "usr/sbin/ci-init")
         (root / "usr/sbin/ci-init").chmod(0o755)
         for path in (HERE / "inside").glob("*.py"):

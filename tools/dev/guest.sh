@@ -1,6 +1,8 @@
 # shellcheck shell=bash
-# [--smoke] [--only CHECK,…] [v2|mixed|v1…]: boot small guests under qemu and check the engine on cgroup v2, mixed and v1 hosts
+# [--smoke] [--only CHECK,…] [v2|mixed|v1|bare…]: boot small guests under qemu: the engine on other kernels and cgroup trees
+((EUID == 0)) || die "./dev guest needs root: it makes a disk image of files that belong to root"
 need build guest
-build_release
-step "building the guest; the first time it downloads 90 MB"
-exec /usr/bin/python3 tests/guest/guest.py --build build/release "$@"
+need_packages libcmocka-dev
+build guest --buildtype=release -Dtests=enabled
+step "making the guest's disk; the first time 90 MB are downloaded"
+exec /usr/bin/python3 tests/guest/guest.py --build build/guest "$@"

@@ -7,7 +7,7 @@ import threading
 import time
 
 import engine
-from check import WITH_V2, check
+from check import WITH_V2, Skip, check
 
 
 def sleeper(group):
@@ -232,6 +232,29 @@ def leftovers_of_a_killed_engine_are_swept_at_the_root():
     with engine.Engine(type("Root", (), {"enter": lambda self: (engine.tree() / "cgroup.procs").write_text("0")})()) as next_one:
         assert next_one.run("bash", "echo again")["stdout"] == "again\n"
     nothing_is_left()
+
+
+def unit_test(name):
+    """A unit test in a group of its own; it must say that it passed."""
+    path = pathlib.Path(f"/ci/unit-{name}")
+    if not path.exists():
+        raise Skip("this build has no unit tests")
+    group = engine.Group("unit.service") if engine.MODE != "v1" else None
+    try:
+        done = subprocess.run([path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
+                              check=False, timeout=600, preexec_fn=group.enter if group else None)
+    finally:
+        if group:
+            group.__exit__()
+    said = [line for line in done.stdout.splitlines() if " OK ]" not in line and "[ RUN" not in line]
+    assert done.returncode == 0, "; ".join(said)[-1200:]
+    nothing_is_left()
+
+
+@check()
+def faults_at_every_step():
+    """The unit test that makes every set-up step of a slot and a box fail."""
+    unit_test("faults")
 
 
 @check()

@@ -239,7 +239,7 @@ static enum outcome judge(const struct attack_row *row, json_t *reply, char note
                 snprintf(note, NOTE_MAX, "its output has no /%.100s/", row->says);
                 return BROKEN;
         }
-        if (row->tells && !matches("^(DENIED|ABSENT) ", said)) {
+        if (row->tells && streq(word, "OK") && !matches("^(DENIED|ABSENT) ", said)) {
                 snprintf(note, NOTE_MAX, "the probe said nothing");
                 return VACUOUS;
         }

@@ -279,18 +279,18 @@ class World:
             problems.append(f"its output has no /{row.says}/: {run['stdout'][:500]!r}")
         timing = [f"{field} is {run[field]}, not in {least} to {most}"
                   for field, (least, most) in row.bounds.items() if not least <= run[field] <= most]
-        return problems, timing, self.vacuity(row, run["stdout"])
+        return problems, timing, self.vacuity(row, got, run["stdout"])
 
-    def vacuity(self, row, said):
+    def vacuity(self, row, got, said):
         if row.control in ("bomb", "answer"):
             return ""
         control = self.outside.control(row, self.args_of(row))
         if not control.escaped:
             return f"the control escaped nothing: {control.text[:300]!r}"
-        if row.control == "survivor":
-            return ""
+        if row.control == "survivor" or got != "OK":
+            return ""  # a limit ended it, outside nothing does
         told = outside.words_of(said, "DENIED") | outside.words_of(said, "ABSENT")
-        return "" if control.escaped & told or not told & control.escaped and told else "the probe said nothing"
+        return "" if told else "the probe said nothing"
 
     def once(self, row, neighbour):
         if row.control not in ("bomb", "answer") and not row.scenario:

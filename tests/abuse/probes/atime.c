@@ -9,6 +9,7 @@ int main(void)
         stat("/usr/bin/env", &before);
         (void)!read(open("/usr/bin/env", O_RDONLY), &byte, 1);
         stat("/usr/bin/env", &after);
-        check("atime", before.st_atim.tv_sec != after.st_atim.tv_sec || before.st_atim.tv_nsec != after.st_atim.tv_nsec);
+        check("atime", before.st_atim.tv_sec != after.st_atim.tv_sec ||
+                               before.st_atim.tv_nsec != after.st_atim.tv_nsec);
         return done();
 }

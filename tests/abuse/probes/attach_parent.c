@@ -5,7 +5,9 @@
 
 int main(void)
 {
-        static const char *const names[] = { "mem", "maps", "environ", "cwd", "root", "exe", "fd/0", "ns/mnt" };
+        static const char *const names[] = {
+                "mem", "maps", "environ", "cwd", "root", "exe", "fd/0", "ns/mnt"
+        };
         char byte, path[64], what[64];
         struct iovec here = { &byte, 1 }, there = { (void *)main, 1 };
         pid_t parent = getppid();

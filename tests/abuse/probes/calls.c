@@ -24,7 +24,9 @@ static void uring(void)
 
 static void bpf_and_perf(void)
 {
-        union bpf_attr map = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1 };
+        union bpf_attr map = {
+                .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1
+        };
         struct perf_event_attr event = { .type = PERF_TYPE_SOFTWARE, .size = sizeof(event) };
 
         TRY("bpf-map", syscall(SYS_bpf, BPF_MAP_CREATE, &map, sizeof(map)));

@@ -16,7 +16,10 @@ int main(void)
         TRY("memfd_secret", syscall(447, 0));
         TRY("mincore", mincore(page, 4096, seen));
         TRY("modify_ldt", syscall(SYS_modify_ldt, 0, seen, 1));
-        TRY("process_madvise", syscall(SYS_process_madvise, syscall(SYS_pidfd_open, getpid(), 0),
-                                       &(struct { void *p; size_t n; }){ page, 4096 }, 1, MADV_COLD, 0));
+        TRY("process_madvise", syscall(SYS_process_madvise, syscall(SYS_pidfd_open, getpid(), 0), &(struct {
+                                               void *p;
+                                               size_t n;
+                                       }){ page, 4096 },
+                                       1, MADV_COLD, 0));
         return done();
 }

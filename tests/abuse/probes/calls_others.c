@@ -6,7 +6,10 @@ int main(void)
         pid_t child = fork();
         int pidfd = (int)syscall(SYS_pidfd_open, child, 0);
         char byte = 0;
-        struct { void *p; size_t n; } here = { &byte, 1 }, there = { &byte, 1 };
+        struct {
+                void *p;
+                size_t n;
+        } here = { &byte, 1 }, there = { &byte, 1 };
 
         if (child == 0) {
                 sleep(5);

@@ -4,8 +4,9 @@
 
 int main(void)
 {
-        static const char *const names[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/memory",
-                                             "/sys/fs/cgroup/pids/tasks", "/sys/fs/cgroup/unified" };
+        static const char *const names[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/cgroup.procs",
+                                             "/sys/fs/cgroup/memory", "/sys/fs/cgroup/pids/tasks",
+                                             "/sys/fs/cgroup/unified" };
         struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = 0 };
         char line[4096];
         FILE *f = fopen("/proc/self/cgroup", "r");

@@ -10,7 +10,8 @@ static int reach(const char *address, int port, int type)
         struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons((unsigned short)port) };
         struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons((unsigned short)port) };
         bool is_six = strchr(address, ':');
-        int fd = socket(is_six ? AF_INET6 : AF_INET, type | SOCK_NONBLOCK * (port != atoi("0") && type == SOCK_DGRAM), 0);
+        int fd = socket(is_six ? AF_INET6 : AF_INET,
+                        type | SOCK_NONBLOCK * (port != atoi("0") && type == SOCK_DGRAM), 0);
 
         if (is_six)
                 inet_pton(AF_INET6, address, &six.sin6_addr);
@@ -30,8 +31,9 @@ static int local(const char *name, bool abstract)
 
 int main(int argc, char **argv)
 {
-        static const char *const others[] = { "192.0.2.1", "198.51.100.1", "169.254.169.254", "10.0.0.1",
-                                              "224.0.0.251", "255.255.255.255", "2001:db8::1", "fd00:ec2::254" };
+        static const char *const others[] = { "192.0.2.1",   "198.51.100.1", "169.254.169.254",
+                                              "10.0.0.1",    "224.0.0.251",  "255.255.255.255",
+                                              "2001:db8::1", "fd00:ec2::254" };
 
         for (int i = 2; i < argc && strcmp(argv[1], "tcp") == 0; i++) {
                 TRY("loopback", reach("127.0.0.1", atoi(argv[i]), SOCK_STREAM));

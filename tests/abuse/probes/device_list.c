@@ -4,8 +4,8 @@
 
 static bool promised(const char *name)
 {
-        static const char *const names[] = { ".", "..", "null", "zero", "full", "random", "urandom",
-                                             "fd", "stdin", "stdout", "stderr", "shm" };
+        static const char *const names[] = { ".",       "..", "null",  "zero",   "full",   "random",
+                                             "urandom", "fd", "stdin", "stdout", "stderr", "shm" };
 
         for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
                 if (strcmp(name, names[i]) == 0)
@@ -15,10 +15,14 @@ static bool promised(const char *name)
 
 int main(void)
 {
-        static const char *const names[] = { "mem", "kmsg", "kvm", "vsock", "fuse", "loop-control", "net/tun",
-                                             "vhost-net", "vhost-vsock", "uinput", "ttyS0", "console", "tty",
-                                             "mapper/control", "snd/timer", "dri/card0", "btrfs-control", "autofs",
-                                             "userfaultfd", "cpu_dma_latency", "ptmx", "pts/ptmx", "hpet", "rtc0" };
+        static const char *const names[] = {
+                "mem",           "kmsg",           "kvm",         "vsock",
+                "fuse",          "loop-control",   "net/tun",     "vhost-net",
+                "vhost-vsock",   "uinput",         "ttyS0",       "console",
+                "tty",           "mapper/control", "snd/timer",   "dri/card0",
+                "btrfs-control", "autofs",         "userfaultfd", "cpu_dma_latency",
+                "ptmx",          "pts/ptmx",       "hpet",        "rtc0"
+        };
         DIR *dir = opendir("/dev");
         struct dirent *entry;
         char path[300];

@@ -3,8 +3,17 @@
 
 int main(int argc, char **argv, char **env)
 {
-        static const char *const promised[] = { "PATH=", "HOME=", "LANG=", "TMPDIR=", "LC_ALL=", "USER=", "LOGNAME=",
-                                                "TERM=", "PWD=", "LIBC_FATAL_STDERR_=", "PISTON_LANGUAGE=",
+        static const char *const promised[] = { "PATH=",
+                                                "HOME=",
+                                                "LANG=",
+                                                "TMPDIR=",
+                                                "LC_ALL=",
+                                                "USER=",
+                                                "LOGNAME=",
+                                                "TERM=",
+                                                "PWD=",
+                                                "LIBC_FATAL_STDERR_=",
+                                                "PISTON_LANGUAGE=",
                                                 "CODERUNR_LANGUAGE=" };
         int n = 0;
 

@@ -7,13 +7,15 @@
 
 static void sweep(int first, int last)
 {
-        static const int types[] = { SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_RDM, SOCK_SEQPACKET, SOCK_PACKET };
+        static const int types[] = {
+                SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_RDM, SOCK_SEQPACKET, SOCK_PACKET
+        };
         char what[32];
 
         for (int family = first; family <= last; family++)
                 for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
-                        if ((family == AF_UNIX || family == AF_INET || family == AF_INET6) && types[i] != SOCK_RAW &&
-                            types[i] != SOCK_PACKET)
+                        if ((family == AF_UNIX || family == AF_INET || family == AF_INET6) &&
+                            types[i] != SOCK_RAW && types[i] != SOCK_PACKET)
                                 continue;
                         if (family == AF_UNIX)
                                 continue; /* raw is another word for datagram there */

@@ -4,7 +4,8 @@
 
 int main(void)
 {
-        int fd = open("f", O_RDWR | O_CREAT, 0600), flags = 0x10 | 0x20, none = 0; /* immutable, append only */
+        int fd = open("f", O_RDWR | O_CREAT, 0600), flags = 0x10 | 0x20,
+            none = 0; /* immutable, append only */
 
         TRY("immutable", ioctl(fd, _IOW('f', 2, long), &flags));
         (void)ioctl(fd, _IOW('f', 2, long), &none);

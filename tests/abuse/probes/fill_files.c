@@ -9,7 +9,8 @@ static int write_file(const char *folder, int nr, int blocks, int flags)
         int fd;
 
         snprintf(path, sizeof(path), "%s/f%d", folder, nr);
-        fd = flags & O_TMPFILE ? open(folder, flags | O_RDWR, 0600) : open(path, flags | O_RDWR | O_CREAT, 0600);
+        fd = flags & O_TMPFILE ? open(folder, flags | O_RDWR, 0600)
+                               : open(path, flags | O_RDWR | O_CREAT, 0600);
         if (fd < 0)
                 return -1;
         for (int i = 0; i < blocks; i++)

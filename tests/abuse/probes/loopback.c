@@ -11,7 +11,8 @@ int main(void)
         char text[8] = "";
 
         if (bind(listener, (void *)&address, sizeof(address)) < 0 || listen(listener, 1) < 0 ||
-            getsockname(listener, (void *)&address, &n) < 0 || connect(client, (void *)&address, sizeof(address)) < 0) {
+            getsockname(listener, (void *)&address, &n) < 0 ||
+            connect(client, (void *)&address, sizeof(address)) < 0) {
                 puts(strerrorname_np(errno));
                 return 0;
         }

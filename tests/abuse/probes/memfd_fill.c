@@ -17,7 +17,8 @@ int main(int argc, char **argv)
                 if (strcmp(how, "sysv") == 0)
                         p = shmat(shmget(IPC_PRIVATE, n, IPC_CREAT | 0600), NULL, 0);
                 else
-                        fd = strcmp(how, "shm") == 0 ? shm_open(name, O_CREAT | O_RDWR, 0600) : memfd_create(name, 0);
+                        fd = strcmp(how, "shm") == 0 ? shm_open(name, O_CREAT | O_RDWR, 0600)
+                                                     : memfd_create(name, 0);
                 if (fd >= 0 && ftruncate(fd, (off_t)n) == 0)
                         p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
                 if (p == MAP_FAILED)

@@ -3,9 +3,10 @@
 
 int main(int argc, char **argv)
 {
-        static const char *const files[] = { "mountinfo", "mounts", "mountstats", "cgroup", "environ", "cmdline",
-                                             "maps", "limits", "sched", "stack", "wchan", "net/unix", "net/dev",
-                                             "net/route", "autogroup", "cpuset", "loginuid" };
+        static const char *const files[] = { "mountinfo", "mounts",   "mountstats", "cgroup",    "environ",
+                                             "cmdline",   "maps",     "limits",     "sched",     "stack",
+                                             "wchan",     "net/unix", "net/dev",    "net/route", "autogroup",
+                                             "cpuset",    "loginuid" };
         static char text[1 << 20];
         char path[64], what[300];
 

@@ -6,8 +6,9 @@
 static const struct {
         const char *name;
         unsigned flag;
-} kinds[] = { { "mnt", CLONE_NEWNS },   { "uts", CLONE_NEWUTS },   { "ipc", CLONE_NEWIPC },       { "net", CLONE_NEWNET },
-              { "pid", CLONE_NEWPID },  { "user", CLONE_NEWUSER }, { "cgroup", CLONE_NEWCGROUP }, { "time", 0x80 } };
+} kinds[] = { { "mnt", CLONE_NEWNS },        { "uts", CLONE_NEWUTS }, { "ipc", CLONE_NEWIPC },
+              { "net", CLONE_NEWNET },       { "pid", CLONE_NEWPID }, { "user", CLONE_NEWUSER },
+              { "cgroup", CLONE_NEWCGROUP }, { "time", 0x80 } };
 
 static long clone_old(unsigned long flags)
 {

@@ -5,8 +5,10 @@
 
 int main(void)
 {
-        static const char *const names[] = { "-rf", "a\nb", "\xff\xfe", "\"quoted\"", "$(id)", "\xe2\x80\xaetxt",
-                                             " ", "~", "*", "..a", "\x1b[31m" };
+        static const char *const names[] = { "-rf",        "a\nb",    "\xff\xfe",
+                                             "\"quoted\"", "$(id)",   "\xe2\x80\xaetxt",
+                                             " ",          "~",       "*",
+                                             "..a",        "\x1b[31m" };
         struct timespec times[2] = { { -2177452800, 1 }, { 15021067200, 999999999 } };
         char longest[256];
 

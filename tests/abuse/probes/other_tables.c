@@ -6,7 +6,10 @@ static long by_interrupt(long number)
         long result = number;
 
 #ifdef __x86_64__
-        __asm__ volatile("int $0x80" : "+a"(result) : "b"(0L), "c"(0L), "d"(0L) : "memory", "r8", "r9", "r10", "r11");
+        __asm__ volatile("int $0x80"
+                         : "+a"(result)
+                         : "b"(0L), "c"(0L), "d"(0L)
+                         : "memory", "r8", "r9", "r10", "r11");
 #endif
         return result;
 }

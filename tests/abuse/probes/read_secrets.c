@@ -4,12 +4,31 @@
 
 int main(int argc, char **argv)
 {
-        static const char *const names[] = { "/etc/shadow", "/etc/gshadow", "/root", "/home", "/etc/ssh",
-                                             "/etc/ssl/private", "/var/lib/coderunr", "/etc/coderunr", "/var/log",
-                                             "/var/lib/dpkg", "/boot", "/srv", "/mnt", "/media", "/opt", "/run/systemd",
-                                             "/root/.ssh", "/root/.bash_history", "/etc/sudoers", "/etc/fstab",
-                                             "/etc/crontab", "/proc/1/environ", "/proc/1/root/etc/shadow",
-                                             "/proc/self/root/../../etc/shadow", "/.dockerenv" };
+        static const char *const names[] = { "/etc/shadow",
+                                             "/etc/gshadow",
+                                             "/root",
+                                             "/home",
+                                             "/etc/ssh",
+                                             "/etc/ssl/private",
+                                             "/var/lib/coderunr",
+                                             "/etc/coderunr",
+                                             "/var/log",
+                                             "/var/lib/dpkg",
+                                             "/boot",
+                                             "/srv",
+                                             "/mnt",
+                                             "/media",
+                                             "/opt",
+                                             "/run/systemd",
+                                             "/root/.ssh",
+                                             "/root/.bash_history",
+                                             "/etc/sudoers",
+                                             "/etc/fstab",
+                                             "/etc/crontab",
+                                             "/proc/1/environ",
+                                             "/proc/1/root/etc/shadow",
+                                             "/proc/self/root/../../etc/shadow",
+                                             "/.dockerenv" };
         for (int i = 1; i < argc; i++)
                 TRY(argv[i], open(argv[i], O_RDONLY));
         for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)

@@ -2,7 +2,8 @@
 #include "probe.h"
 #include <sys/statvfs.h>
 
-static const char *const programs[] = { "/usr/bin/su", "/usr/bin/newgrp", "/usr/bin/passwd", "/usr/bin/chsh" };
+static const char *const programs[] = { "/usr/bin/su", "/usr/bin/newgrp", "/usr/bin/passwd",
+                                        "/usr/bin/chsh" };
 
 /* The effective user of @path while it waits for its input. */
 static int user_of(const char *path)

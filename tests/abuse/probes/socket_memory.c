@@ -27,7 +27,8 @@ static long one(const char *how, struct sockaddr_in address, int listener)
                 return socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) < 0 ? -1 : fill(pair[0]);
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &big, sizeof(big));
         if (how[0] == 't')
-                return connect(fd, (void *)&address, n) < 0 || accept(listener, NULL, NULL) < 0 ? -1 : fill(fd);
+                return connect(fd, (void *)&address, n) < 0 || accept(listener, NULL, NULL) < 0 ? -1
+                                                                                                : fill(fd);
         address.sin_port = 0;
         if (bind(fd, (void *)&address, n) < 0 || getsockname(fd, (void *)&address, &n) < 0 ||
             connect(fd, (void *)&address, n) < 0)
@@ -37,7 +38,7 @@ static long one(const char *how, struct sockaddr_in address, int listener)
                         return -1;
         for (n = 0; recv(fd, block, sizeof(block), MSG_DONTWAIT) > 0; n += sizeof(block))
                 ;
-        for (int i = 0; i < 4; i++) /* again, to stay: so much it took a moment ago */
+        for (int i = 0; i < 4; i++) /* again, to stay */
                 (void)!send(fd, block, sizeof(block), MSG_DONTWAIT);
         return n;
 }
@@ -48,7 +49,6 @@ int main(int argc, char **argv)
         int listener = socket(AF_INET, SOCK_STREAM, 0);
         socklen_t n = sizeof(address);
         long all = 0, r = 0;
-
         if (bind(listener, (void *)&address, n) < 0 || listen(listener, 64) < 0 ||
             getsockname(listener, (void *)&address, &n) < 0)
                 return 1;

@@ -4,7 +4,8 @@
 
 static void look(const char *path, const char *who)
 {
-        static const char *const empty[] = { "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "SigBlk", "SigIgn" };
+        static const char *const empty[] = { "CapInh", "CapPrm", "CapEff", "CapBnd",
+                                             "CapAmb", "SigBlk", "SigIgn" };
         char what[64];
 
         for (size_t i = 0; i < sizeof(empty) / sizeof(*empty); i++) {

@@ -3,9 +3,11 @@
 
 int main(void)
 {
-        static const char *const places[] = { "/", "/usr", "/usr/bin", "/usr/lib", "/usr/local/bin", "/bin", "/lib",
-                                              "/etc", "/opt", "/var", "/var/lib", "/run", "/dev", "/sys", "/etc/passwd",
-                                              "/usr/bin/env", "/etc/ld.so.cache", "/proc/sys/kernel/hostname" };
+        static const char *const places[] = {
+                "/",    "/usr", "/usr/bin",    "/usr/lib",     "/usr/local/bin",   "/bin",
+                "/lib", "/etc", "/opt",        "/var",         "/var/lib",         "/run",
+                "/dev", "/sys", "/etc/passwd", "/usr/bin/env", "/etc/ld.so.cache", "/proc/sys/kernel/hostname"
+        };
         struct stat st;
         char what[64];
 

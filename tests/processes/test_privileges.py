@@ -1,13 +1,14 @@
 """What every process of a running engine holds, read from /proc while a job runs, against the promised table."""
+import http.client
+import json
 import os
 import pathlib
 import subprocess
-import threading
 import time
 
 import pytest
 
-SLEEPER = "import time; print('up', flush=True); time.sleep(4)"
+SLEEPER = "import time; print('up', flush=True); time.sleep(100)"
 
 # capability numbers: KILL 5, SETGID 6, SETUID 7, SETPCAP 8, SYS_ADMIN 21
 KEEPER = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 21
@@ -56,21 +57,22 @@ class Tree:
 
 
 @pytest.fixture(scope="module")
-def tree(engine):
-    engine.run("python", "print('every slot is being made')")
-    time.sleep(0.5)
-    job = threading.Thread(target=engine.run, args=("python", SLEEPER), kwargs={"run_timeout": 3000})
-    job.start()
-    deadline = time.monotonic() + 10
+def tree(start_engine):
+    """All processes while a job sleeps in one box and every other slot has its next box prepared."""
+    engine = start_engine(run_timeout=120000)
+    body = json.dumps({"language": "python", "version": "*", "files": [{"content": SLEEPER}]})
+    job = http.client.HTTPConnection(engine.host, engine.port, timeout=120)
+    job.request("POST", "/api/v2/execute", body, {"Content-Type": "application/json"})
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         found = Tree(engine)
-        if found.running()[1] and len(found.programs) == len(found.keepers):
+        if found.running()[1] and len(found.programs) == len(found.keepers) > 1:
             break
         time.sleep(0.05)
     else:
         pytest.fail("the sleeping job never showed up, or not every slot has its box")
     yield found
-    job.join()
+    job.close()  # which cancels it
 
 
 def capabilities(pid):

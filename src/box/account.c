@@ -220,9 +220,11 @@ int account_begin(struct account *account, uint64_t memory_bytes, uint64_t proce
         r = r ? r : limit_pids(account, processes);
         if (r < 0)
                 return r;
-        if (account->v2[CONTROLLER_MEMORY])
+        if (account->v2[CONTROLLER_MEMORY]) {
                 account->memory_base = v2_number(account, "memory.current");
-        else {
+                account->no_peak = faccessat(account->box, "memory.peak", F_OK, 0) < 0;
+                account->peak_seen = 0;
+        } else {
                 account->memory_base = read_number(account->fd[ACCOUNT_MEMORY_USAGE]);
                 (void)write_number(account->fd[ACCOUNT_MEMORY_PEAK], 0);
         }
@@ -232,20 +234,34 @@ int account_begin(struct account *account, uint64_t memory_bytes, uint64_t proce
         return 0;
 }
 
-uint64_t account_cpu_ns(const struct account *account)
+static uint64_t cpu_ns(const struct account *account)
 {
         uint64_t total = cpu_total_ns(account);
 
         return total > account->cpu_base_ns ? total - account->cpu_base_ns : 0;
 }
 
+uint64_t account_cpu_ns(struct account *account)
+{
+        if (account->no_peak)
+                account->peak_seen = MAX(account->peak_seen, v2_number(account, "memory.current"));
+        return cpu_ns(account);
+}
+
+/* KERNEL: memory.peak is there since 5.19; before, the highest of what was seen at the looks, a little too low. */
+static uint64_t peak_v2(const struct account *account)
+{
+        return account->no_peak ? MAX(account->peak_seen, v2_number(account, "memory.current"))
+                                : v2_number(account, "memory.peak");
+}
+
 void account_end(const struct account *account, struct account_usage *ret_usage)
 {
-        uint64_t peak = account->v2[CONTROLLER_MEMORY] ? v2_number(account, "memory.peak")
+        uint64_t peak = account->v2[CONTROLLER_MEMORY] ? peak_v2(account)
                                                        : read_number(account->fd[ACCOUNT_MEMORY_PEAK]);
 
         *ret_usage = (struct account_usage){
-                .cpu_ns = account_cpu_ns(account),
+                .cpu_ns = cpu_ns(account),
                 .memory_bytes = peak > account->memory_base ? peak - account->memory_base : 0,
                 .oom_kills = oom_kills(account) - account->oom_base,
                 .fork_failures = fork_failures(account) - account->forks_base,

@@ -22,6 +22,8 @@ struct account {
         uint64_t oom_base;
         uint64_t forks_base;
         uint64_t overhead_bytes; /* of an empty slot, measured once */
+        bool no_peak;            /* v2 before Linux 5.19: no memory.peak */
+        uint64_t peak_seen;      /* then: the highest memory.current of all looks */
 };
 
 struct account_usage {
@@ -37,11 +39,12 @@ void account_init(struct account *account, const struct slot_boot *boot);
  * controller is on v2) in *ret_group. */
 int account_prepare(struct account *account, int *ret_group) MUST_USE;
 
-/* On the order: set limits, remember where the counters stand. @helpers: engine processes inside. */
+/* On the order: set limits, remember where the counters stand. */
 int account_begin(struct account *account, uint64_t memory_bytes, uint64_t processes,
                   enum step *ret_step) MUST_USE;
 
-uint64_t account_cpu_ns(const struct account *account);
+/* A look at the running box: its CPU time so far.  Where the kernel keeps no peak of memory, it is looked at too. */
+uint64_t account_cpu_ns(struct account *account);
 
 void account_end(const struct account *account, struct account_usage *ret_usage);
 

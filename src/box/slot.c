@@ -8,6 +8,7 @@
 #include "box/root.h"
 #include "box/steps.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <net/if.h>
@@ -45,6 +46,19 @@ static int enter_namespaces(const void *context)
         return sethostname("box", 3) < 0 || setdomainname("", 0) < 0 ? -errno : 0;
 }
 
+/*
+ * KERNEL: a connection that was closed holds its port for a minute after its program is gone, and the network namespace
+ * outlives the box: the next program would find its port taken.  Where /proc/sys cannot be written that is what happens;
+ * nobody gains anything by it.
+ */
+static void forget_connections(void)
+{
+        CLEANUP(close_fd) int fd = open("/proc/sys/net/ipv4/tcp_max_tw_buckets", O_WRONLY | O_CLOEXEC);
+
+        if (fd >= 0)
+                (void)!write(fd, "0", 1);
+}
+
 static int raise_loopback(const void *context)
 {
         CLEANUP(close_fd) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -53,6 +67,7 @@ static int raise_loopback(const void *context)
         (void)context;
         if (fd < 0)
                 return -errno;
+        forget_connections();
         return ioctl(fd, SIOCSIFFLAGS, &up) < 0 ? -errno : 0;
 }
 

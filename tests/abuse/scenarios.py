@@ -118,6 +118,35 @@ def inherited_state(world):
     return "" if control.escaped else "nothing is passed on outside either"
 
 
+PORTS = """
+import socket, sys
+server = socket.socket()
+try:
+    server.bind(("127.0.0.1", int(sys.argv[1])))
+except OSError as error:
+    sys.exit(f"ESCAPED {error}")
+server.listen()
+client = socket.create_connection(server.getsockname())
+accepted, _ = server.accept()
+accepted.close()
+client.recv(1)
+print("free")
+"""
+
+
+def ports(world):
+    """A server that closes first leaves its port in TIME-WAIT: the next job on the slot wants the same."""
+    for _ in range(12):
+        run = world.engine.run("python", PORTS, args=["8080"])
+        assert run["stdout"] == "free\n", run
+    outside_port = str(18000 + os.getpid() % 1000)
+    words = ["python3", "-c", PORTS, outside_port]
+    for _ in range(2):
+        with world.outside.started(words) as child:
+            text = child.communicate(timeout=20)[0].decode()
+    return "" if "free" not in text else "the port is free again outside too"
+
+
 def cpu_carry(world):
     for _ in range(6):
         world.run("spin", run_cpu_time=500)

@@ -146,9 +146,7 @@ def engine():
     yield from engine_that_must_end_well()
 
 
-@pytest.fixture(scope="module")
-def start_engine():
-    """start_engine(option=value, ...): another engine with these options; it ends with the module."""
+def engines_on_demand():
     running = []
 
     def start(**flags):
@@ -164,6 +162,18 @@ def start_engine():
         except AssertionError as error:
             failures.append(str(error))
     assert not failures, "\n".join(failures)
+
+
+@pytest.fixture(scope="module")
+def start_engine():
+    """start_engine(option=value, ...): another engine with these options; it ends with the module."""
+    yield from engines_on_demand()
+
+
+@pytest.fixture
+def own_engine():
+    """own_engine(option=value, ...): the same, but it ends with the test."""
+    yield from engines_on_demand()
 
 
 @pytest.fixture

@@ -147,15 +147,17 @@ static void push_input(struct session *session)
         settle_pause(session);
 }
 
-static void say_held(struct session *session, enum stream stream, bool partial)
+/* Whatever is held back, for its stage is over; or the whole characters of it. */
+static void say_held(struct session *session, enum stream stream, bool over)
 {
         struct bytes *held = &session->held[stream];
+        size_t n = over ? held->n : ws_whole(bytes_view(held));
 
-        if (held->n > 0)
-                say(session, ws_put_data(event_begin(), stream, bytes_view(held),
-                                         partial && session->dialect->marks_partial));
-        bytes_clear(held);
-        if (held->room > HELD_KEPT)
+        if (n > 0)
+                say(session, ws_put_data(event_begin(), stream, (struct view){ held->p, n },
+                                         !over && session->dialect->marks_partial));
+        bytes_take(held, n);
+        if (held->n == 0 && held->room > HELD_KEPT)
                 bytes_deinit(held);
 }
 
@@ -212,7 +214,7 @@ static void on_stage_end(void *arg, enum stage stage, const struct stage_result 
         struct session *session = arg;
 
         for (int i = 0; i < STREAM_COUNT; i++)
-                say_held(session, (enum stream)i, false);
+                say_held(session, (enum stream)i, true);
         session->ended = true;
         if ((result->verdict == VERDICT_STDOUT || result->verdict == VERDICT_STDERR) &&
             !answer(session, WS_OUTPUT_LIMIT, ""))
@@ -485,7 +487,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
                 return;
         }
         for (int i = 0; i < STREAM_COUNT; i++)
-                say_held(session, (enum stream)i, true);
+                say_held(session, (enum stream)i, false);
 }
 
 static void connect_in(struct exchange *exchange, const struct ws_dialect *dialect)

@@ -17,8 +17,7 @@
 
 enum { LINE_MAX_BYTES = 65536, SIGNAL_MAX = 64 };
 
-/* How many bytes at the end begin a character that is not whole yet. */
-static size_t unfinished(struct view text)
+size_t ws_whole(struct view text)
 {
         for (size_t back = 1; back <= MIN(text.n, (size_t)3); back++) {
                 unsigned char c = (unsigned char)text.p[text.n - back];
@@ -26,14 +25,14 @@ static size_t unfinished(struct view text)
 
                 if ((c & 0xc0) == 0x80)
                         continue;
-                return whole > back ? back : 0;
+                return whole > back ? text.n - back : text.n;
         }
-        return 0;
+        return text.n;
 }
 
 static size_t cut_chunk(struct view held, struct view *ret_piece)
 {
-        *ret_piece = (struct view){ held.p, held.n - unfinished(held) };
+        *ret_piece = (struct view){ held.p, ws_whole(held) };
         return ret_piece->n;
 }
 

@@ -59,6 +59,9 @@ struct ws_dialect {
 /* NULL when there is none of this name. */
 const struct ws_dialect *ws_dialect_find(const char *name);
 
+/* How many bytes of @text are whole characters: all but what may become one when more comes. */
+size_t ws_whole(struct view text);
+
 /* The number of a signal the dialect lets through, or 0. */
 int ws_signal(const struct ws_dialect *dialect, struct view name);
 

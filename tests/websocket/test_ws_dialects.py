@@ -98,8 +98,8 @@ def test_limits_cannot_be_lifted(engine, need):
     assert closed == (4002, "Notified Error")
 
 
-def test_output_limit(start_engine):
-    engine = start_engine(run_output_max_size=1024)
+def test_output_limit(own_engine):
+    engine = own_engine(run_output_max_size=1024)
     message = init("python", "for i in range(100): print('X' * 100, flush=True)")
     events, closed = talk(engine, message)
     assert events[-2] == {"type": "error", "message": "output limit exceeded", "error": "output limit exceeded"}
@@ -197,8 +197,8 @@ def test_other_messages(engine, need):
     assert [event["type"] for event in events] == ["runtime", "stage", "data", "exit"]
 
 
-def test_dialect_option(start_engine, engine):
-    piston = start_engine(websocket_dialect="piston")
+def test_dialect_option(own_engine, engine):
+    piston = own_engine(websocket_dialect="piston")
     events, _ = talk(piston, init("python", HELLO))
     assert [event["type"] for event in events] == ["runtime", "stage", "data", "exit"]
     events, _ = talk(piston, init("python", HELLO), dialect="coderunr")

@@ -77,7 +77,7 @@ def test_accept_and_no_extension(engine):
     ("https://a.example, https://b.example", "null", 403),
     ("", "https://a.example", 403),
 ])
-def test_origins(start_engine, origin_engines, origins, origin, status):
+def test_origins(origin_engines, origins, origin, status):
     engine = origin_engines(origins)
     head = upgrade(fields=f"Origin: {origin}\r\n" if origin is not None else "")
     assert ask(engine, head)[0] == status
@@ -199,8 +199,8 @@ def test_upgrade_behind_a_request(engine):
     assert b"OKHTTP/1.1 101 " in data
 
 
-def test_message_limit_in_many_fragments(start_engine):
-    engine = start_engine(websocket_message_limit=100000, max_concurrent_jobs=1)
+def test_message_limit_in_many_fragments(own_engine):
+    engine = own_engine(websocket_message_limit=100000, max_concurrent_jobs=1)
     with Wire(engine) as wire:
         assert wire.send(frame(TEXT, b" ", fin=False))
         for _ in range(101):
@@ -233,8 +233,8 @@ def test_ping_flood(engine):
     assert engine.request("GET", "/health").status == 200
 
 
-def test_silence_is_closed(start_engine):
-    engine = start_engine(idle_timeout="2s", run_timeout="20s", max_concurrent_jobs=1)
+def test_silence_is_closed(own_engine):
+    engine = own_engine(idle_timeout="2s", run_timeout="20s", max_concurrent_jobs=1)
     message = text(init("python", "import time\ntime.sleep(8)"))
     with Wire(engine, more=message) as wire:
         start = time.monotonic()
@@ -250,8 +250,8 @@ def test_silence_is_closed(start_engine):
         assert heard is not None and heard[1][:2] == (4999).to_bytes(2, "big"), "who answers pings may be silent"
 
 
-def test_client_that_reads_nothing(start_engine, rss):
-    engine = start_engine(write_timeout="2s", max_concurrent_jobs=2, run_output_max_size="1GiB")
+def test_client_that_reads_nothing(own_engine, rss):
+    engine = own_engine(write_timeout="2s", max_concurrent_jobs=2, run_output_max_size="1GiB")
     flood = text(init("python", "import os\nwhile True: os.write(1, b'x' * 65536)"))
     before = rss(engine)
     with Wire(engine, receive_buffer=4096, more=flood) as wire:
@@ -281,9 +281,9 @@ def test_dropped_connections_leave_nothing(engine, need, fds):
     assert fds(engine) <= before + 4
 
 
-def test_drain(start_engine, need):
+def test_drain(own_engine, need):
     need("python")
-    engine = start_engine(max_concurrent_jobs=1)
+    engine = own_engine(max_concurrent_jobs=1)
     with Wire(engine) as idle, Wire(engine, more=text(init("python", "import time\ntime.sleep(1)\nprint('done')"))) as busy:
         assert busy.hear()[0] == TEXT
         engine.process.terminate()

@@ -27,7 +27,8 @@ class Session:
 
     def __init__(self, engine, dialect=None, path=PATH, **options):
         query = f"?dialect={dialect}" if dialect else ""
-        self.connecting = websockets.connect(f"ws://{engine.host}:{engine.port}{path}{query}", max_size=None, **options)
+        self.connecting = websockets.connect(f"ws://{engine.host}:{engine.port}{path}{query}", max_size=None,
+                                             ping_interval=None, **options)
 
     async def __aenter__(self):
         self.ws = await self.connecting.__aenter__()

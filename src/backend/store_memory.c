@@ -57,6 +57,7 @@ struct store {
         SLIST_HEAD(, undo) undos;
         bool in_group;
         uint64_t n_entries, bytes, last_seq, last_ended;
+        uint64_t seq_before, ended_before; /* the group began with */
 };
 
 static size_t hash(const char *a, const char *b)
@@ -170,6 +171,8 @@ static int memory_begin(struct store *store, struct err *err)
 {
         must(!store->in_group);
         store->in_group = true;
+        store->seq_before = store->last_seq;
+        store->ended_before = store->last_ended;
         return 0;
 }
 
@@ -211,6 +214,10 @@ static void memory_rollback(struct store *store)
                         put_back(store, undo->kept, &undo->before);
                 else
                         outcome_forget(undo->kept);
+        }
+        if (store->in_group) {
+                store->last_seq = store->seq_before;
+                store->last_ended = store->ended_before;
         }
         journal_drop(store);
 }

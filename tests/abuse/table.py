@@ -55,10 +55,10 @@ def row(*words, **named):
 row("PT-01", "busy loop", "spin", "TLE-cpu", control="answer", limits=SHORT, bounds={"cpu_time": (1000, 1100)})
 row("PT-02", "sleeper", "sleeper", "TLE-wall", control="answer", limits=BRIEF,
     bounds={"wall_time": (1000, 1250), "cpu_time": (0, 50)})
-row("PT-03", "fork bomb", "forkbomb", "TLE-cpu|TLE-wall", control="bomb", limits=SHORT, tree=True, slow_end=True)
-row("PT-04", "stubborn fork bomb", "forkbomb", "TLE-cpu|TLE-wall|OK|PROC", ("stubborn",), control="bomb", limits=SHORT,
+row("PT-03", "fork bomb", "forkbomb", "TLE-cpu|TLE-wall|MLE", control="bomb", limits=SHORT, tree=True, slow_end=True)
+row("PT-04", "stubborn fork bomb", "forkbomb", "TLE-cpu|TLE-wall|OK|PROC|MLE", ("stubborn",), control="bomb", limits=SHORT,
     tree=True, slow_end=True)
-row("PT-05", "fork bomb whose first process leaves", "forkbomb", "OK|PROC|TLE-cpu", ("leave",), control="bomb", limits=SHORT,
+row("PT-05", "fork bomb whose first process leaves", "forkbomb", "OK|PROC|TLE-cpu|MLE", ("leave",), control="bomb", limits=SHORT,
     tree=True, slow_end=True)
 row("PT-06", "thread flood", "threads_until", "OK", ("128",), says="DENIED threads")
 row("PT-07", "daemon", "daemon", "OK", control="survivor", says="main ends", bounds={"wall_time": (0, 250)}, tree=True)

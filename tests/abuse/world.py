@@ -262,8 +262,8 @@ class World:
     def args_of(self, row):
         return tuple(word.format(**self.targets) if re.fullmatch(r"\{\w+\}", word) else word for word in row.args)
 
-    def perform(self, row):
-        """The attack itself: (problems, timing problems, vacuous)."""
+    def perform(self, row, crowded=False):
+        """The attack itself: (problems, timing problems, vacuous).  In a crowd the processor may not be had in time."""
         if row.scenario:
             try:
                 return [], [], getattr(scenarios, row.scenario)(self) or ""
@@ -271,7 +271,8 @@ class World:
                 return [str(error) or f"scenario {row.scenario}"], [], ""
         answer = self.send(row.probe, *self.args_of(row), stdin=row.stdin, **row.limits)
         got = verdict(answer)
-        if got not in row.expect.split("|"):
+        starved = crowded and got == "TLE-wall" and "TLE-cpu" in row.expect
+        if got not in row.expect.split("|") and not starved:
             return [f"answered {got} instead of {row.expect}: {answer!r:.1500}"], [], ""
         run = answer.json()["run"]
         problems = [f"ESCAPED {what}" for what in sorted(outside.words_of(run["stdout"], "ESCAPED"))]
@@ -326,7 +327,7 @@ class World:
 
     def perform_alone(self, row):
         for _ in range(TIMING_TRIES):
-            problems, timing, vacuous = self.perform(row)
+            problems, timing, vacuous = self.perform(row, crowded=True)
             if not timing:
                 break
         return Outcome(row, problems, vacuous)  # figures are for rows that run alone

@@ -93,6 +93,7 @@ static void first_missing_row_is_named(void **state)
                 assert_non_null(strstr(err.text, "root"));
                 return;
         }
+        ask.cgroup_parent = getenv("CODERUNR_CGROUP_PARENT");
         ask.uid_base = 0;
         assert_int_equal(checks_required_failed(&ask, &err), -ENOTSUP);
         assert_non_null(strstr(err.text, "free range of user ids"));

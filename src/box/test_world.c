@@ -137,6 +137,7 @@ int world_open(const char *keeper, uint32_t uid_base)
         struct warden_args args = { .keeper = keeper,
                                     .root = world.root,
                                     .directories = "",
+                                    .cgroup_parent = getenv("CODERUNR_CGROUP_PARENT"),
                                     .n_slots = WORLD_SLOTS,
                                     .uid_base = uid_base,
                                     .disk_bytes = 16 * MIB,

@@ -1,6 +1,6 @@
 /* The description of the native door, openapi.json, as it was when this was built. */
-#include "api/exchange.h"
 #include "api/openapi.h"
+#include "api/exchange.h"
 
 static const char text[] = {
 #include "api/openapi.inc"

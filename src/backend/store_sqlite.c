@@ -18,57 +18,17 @@
 
 enum { SCHEMA_VERSION = 1, RECORD_BYTES = 8192 };
 
-#define STATEMENTS(S)                                                                                        \
-        S(BEGIN, "BEGIN IMMEDIATE")                                                                          \
-        S(COMMIT, "COMMIT")                                                                                  \
-        S(ROLLBACK, "ROLLBACK")                                                                              \
-        S(ADD, "INSERT INTO entries(seq, id, owner, door, batch, token, state, attempts, fence, ended, "     \
-               "ended_ms, bytes, record) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)")    \
-        S(ADD_ORDER, "INSERT INTO orders(seq, bytes) VALUES(?1, ?2)")                                        \
-        S(FIND, "SELECT record FROM entries WHERE id = ?1")                                                  \
-        S(FIND_TOKEN, "SELECT record FROM entries WHERE owner = ?1 AND token = ?2")                          \
-        S(FIND_SEQ, "SELECT record FROM entries WHERE seq = ?1")                                             \
-        S(ORDER, "SELECT bytes FROM orders WHERE seq = ?1")                                                  \
-        S(UPDATE,                                                                                            \
-          "UPDATE entries SET state = ?2, attempts = ?3, fence = ?4, ended = ?5, ended_ms = ?6, "            \
-          "bytes = ?7, record = ?8 WHERE seq = ?1 AND state = ?9 AND attempts = ?10 AND fence = ?11")        \
-        S(OUTCOME_NEXT, "SELECT ifnull(max(number), 0) + 1 FROM outcomes WHERE seq = ?1")                    \
-        S(OUTCOME_ADD, "INSERT INTO outcomes(seq, which, number, bytes) VALUES(?1, ?2, ?3, ?4)")             \
-        S(OUTCOMES, "SELECT number, bytes FROM outcomes WHERE seq = ?1 AND number > ?2 ORDER BY number")     \
-        S(LIST,                                                                                              \
-          "SELECT record FROM entries WHERE seq < ?1 AND (?2 IS NULL OR owner = ?2) AND "                    \
-          "(?3 IS NULL OR door = ?3) AND (?4 IS NULL OR batch = ?4) AND (?5 = 0 OR ?5 & (1 << state)) "      \
-          "ORDER BY seq DESC")                                                                               \
-        S(LIST_BATCH, "SELECT record FROM entries WHERE batch = ?4 AND batch <> '' AND seq < ?1 AND "        \
-                      "(?2 IS NULL OR owner = ?2) AND (?3 IS NULL OR door = ?3) AND "                        \
-                      "(?5 = 0 OR ?5 & (1 << state)) ORDER BY seq DESC")                                     \
-        S(ENDED, "SELECT record FROM entries WHERE ended > ?1 AND ended > 0 AND "                            \
-                 "(?2 IS NULL OR owner = ?2) AND (?3 IS NULL OR batch = ?3) ORDER BY ended")                 \
-        S(OPEN, "SELECT record FROM entries WHERE ended = 0 ORDER BY seq")                                   \
-        S(OLDEST, "SELECT seq, bytes, ended_ms FROM entries WHERE ended > 0 ORDER BY ended LIMIT 1")         \
-        S(REMOVE, "DELETE FROM entries WHERE seq = ?1")                                                      \
-        S(REMOVE_ORDER, "DELETE FROM orders WHERE seq = ?1")                                                 \
-        S(REMOVE_OUTCOMES, "DELETE FROM outcomes WHERE seq = ?1")                                            \
-        S(META_PUT,                                                                                          \
-          "INSERT INTO meta(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value = ?2")         \
-        S(SET_PUT, "INSERT INTO sets(name, bytes) VALUES(?1, ?2) ON CONFLICT(name) DO NOTHING")              \
-        S(SET_GET, "SELECT bytes FROM sets WHERE name = ?1")                                                 \
-        S(TOTALS,                                                                                            \
-          "SELECT count(*), ifnull(sum(CASE WHEN ended > 0 THEN bytes END), 0), "                            \
-          "max(ifnull(max(seq), 0), (SELECT value FROM meta WHERE name = 'last_seq')), "                     \
-          "max(ifnull(max(ended), 0), (SELECT value FROM meta WHERE name = 'last_ended')) FROM entries")
-
 enum statement {
-#define S(NAME, sql) STATEMENT_##NAME,
-        STATEMENTS(S)
-#undef S
-                STATEMENT_COUNT
+#define STATEMENT(NAME, sql) STATEMENT_##NAME,
+#include "backend/store_sqlite.def"
+#undef STATEMENT
+        STATEMENT_COUNT
 };
 
 static const char *const statement_texts[STATEMENT_COUNT] = {
-#define S(NAME, sql) sql,
-        STATEMENTS(S)
-#undef S
+#define STATEMENT(NAME, sql) sql,
+#include "backend/store_sqlite.def"
+#undef STATEMENT
 };
 
 static const char setup[] = "PRAGMA locking_mode = EXCLUSIVE;"

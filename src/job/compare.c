@@ -211,11 +211,69 @@ static bool compare_words(const struct compare_rule *rule, struct view expected,
         }
 }
 
+/* The bytes of a Unicode space that begins at @p, 0: there is none. */
+static size_t space_at(const char *p, size_t n)
+{
+        static const char *const spaces[] = {
+                " ",
+                "\t",
+                "\n",
+                "\v",
+                "\f",
+                "\r",
+                "\xc2\x85",
+                "\xc2\xa0",
+                "\xe1\x9a\x80",
+                "\xe2\x80\x80",
+                "\xe2\x80\x81",
+                "\xe2\x80\x82",
+                "\xe2\x80\x83",
+                "\xe2\x80\x84",
+                "\xe2\x80\x85",
+                "\xe2\x80\x86",
+                "\xe2\x80\x87",
+                "\xe2\x80\x88",
+                "\xe2\x80\x89",
+                "\xe2\x80\x8a",
+                "\xe2\x80\xa8",
+                "\xe2\x80\xa9",
+                "\xe2\x80\xaf",
+                "\xe2\x81\x9f",
+                "\xe3\x80\x80",
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(spaces); i++) {
+                size_t length = strlen(spaces[i]);
+
+                if (n >= length && memcmp(p, spaces[i], length) == 0)
+                        return length;
+        }
+        return 0;
+}
+
+struct view compare_strip(struct view text)
+{
+        size_t space;
+
+        while ((space = space_at(text.p, text.n)) > 0) {
+                text.p += space;
+                text.n -= space;
+        }
+        for (size_t length = 1; length <= MIN(text.n, (size_t)3); length++)
+                if (space_at(text.p + text.n - length, length) == length) {
+                        text.n -= length;
+                        length = 0;
+                }
+        return text;
+}
+
 bool compare(const struct compare_rule *rule, struct view expected, struct view actual,
              struct compare_difference *ret_difference)
 {
         if (rule->kind == COMPARE_EXACT)
                 return compare_exact(expected, actual, ret_difference);
+        if (rule->kind == COMPARE_STRIPPED)
+                return compare_exact(compare_strip(expected), compare_strip(actual), ret_difference);
         if (rule->kind == COMPARE_TRIMMED)
                 return compare_lines(expected, actual, ret_difference);
         return compare_words(rule, expected, actual, ret_difference);

@@ -39,7 +39,7 @@ enum job_part {
 struct job {
         enum job_part part;
         bool merged; /* one pipe for stdout and stderr: all is stdout, in the order in which it was written */
-        int pack; /* JOB_RUN: a sealed pack (util/pack.h) in place of the files' contents; borrowed */
+        int pack;    /* JOB_RUN: a sealed pack (util/pack.h) in place of the files' contents; borrowed */
         const struct runtime *runtime; /* borrowed from the catalog */
         struct job_file *files;
         size_t n_files;

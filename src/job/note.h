@@ -35,7 +35,7 @@ enum note_kind {
         NOTE_CARD_DROP,
         NOTE_CARD_GET,
         NOTE_CARD_LIST, /* id: the name after which to begin */
-        NOTE_FORGET, /* nobody waits for the answer of this ticket; no answer */
+        NOTE_FORGET,    /* nobody waits for the answer of this ticket; no answer */
         NOTE_ANSWER,
         NOTE_KIND_COUNT,
 };

@@ -105,8 +105,8 @@ struct store_ops {
         int (*card_drop)(struct store *store, const char *drawer, const char *name, struct err *err);
         int (*card_get)(struct store *store, const char *drawer, const char *name, struct bytes *ret_text,
                         struct err *err);
-        int (*cards)(struct store *store, const char *drawer, const char *after, store_card_fn each, void *arg,
-                     struct err *err);
+        int (*cards)(struct store *store, const char *drawer, const char *after, store_card_fn each,
+                     void *arg, struct err *err);
 
         int (*usage)(struct store *store, struct store_usage *ret_usage, struct err *err);
 };

@@ -3,7 +3,7 @@ import pathlib
 import re
 
 import pytest
-from jobs_support import JSON, accepted, get, program, run, submit, submit_batch
+from jobs_support import JSON, Stream, accepted, program, submit, submit_batch
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TYPES = {"string": str, "integer": int, "number": (int, float), "boolean": bool, "object": dict, "array": list,
@@ -107,3 +107,12 @@ def test_answers_have_the_shapes_it_tells(engine, document):
     name = answer.json()["test_set"]
     check(document, "/v3/test-sets/{id}", "get", engine.request("GET", f"/v3/test-sets/{name}"))
     check(document, "/v3/test-sets/{id}", "get", engine.request("GET", "/v3/test-sets/none"))
+
+
+def test_streams_are_told_in_both_forms(engine, document):
+    for path in ("/v3/jobs/{id}/events", "/v3/batches/{id}/events", "/v3/events"):
+        content = document["paths"][path]["get"]["responses"]["200"]["content"]
+        assert set(content) == {"application/x-ndjson", "text/event-stream"}
+    batch = submit_batch(engine, [program("echo 1")]).json()["batch"]
+    for event in Stream(engine, f"/v3/batches/{batch}/events?outcomes=1"):
+        assert problems(document, {"$ref": "#/components/schemas/Event"}, event) == []

@@ -30,6 +30,14 @@ static const char *get_environment(char *const *environment, const char *name)
         return NULL;
 }
 
+/* Who configures as for Piston has clients of Piston. */
+static int expect_piston(struct config *config, const char *where, struct err *err)
+{
+        if (config->sources[CONFIG_OPTION_websocket_dialect] != CONFIG_DEFAULT)
+                return 0;
+        return option_set(config, "websocket_dialect", "piston", CONFIG_ENVIRONMENT, where, err);
+}
+
 static int set_environment(struct config *config, const char *prefix, const char *name, const char *text,
                            struct err *err)
 {
@@ -41,6 +49,8 @@ static int set_environment(struct config *config, const char *prefix, const char
                 lower[i] = (char)tolower((unsigned char)name[i]);
         snprintf(where, sizeof(where), "%s%s", prefix, name);
         r = option_set(config, lower, text, CONFIG_ENVIRONMENT, where, err);
+        if (r == 0 && streq(prefix, "PISTON_"))
+                return expect_piston(config, where, err);
         if (r <= 0)
                 return r;
         if (r == OPTION_UNUSED || streq(prefix, "PISTON_")) {

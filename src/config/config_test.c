@@ -85,6 +85,32 @@ static void test_each_source_stands_above_the_one_before(void **state)
         config_deinit(&config);
 }
 
+static void test_piston_variables_choose_its_dialect(void **state)
+{
+        static const struct {
+                const char *file;
+                const char *env[3];
+                const char *dialect;
+        } rows[] = {
+                { NULL, { NULL }, "coderunr" },
+                { NULL, { "CODERUNR_RUN_TIMEOUT=5000" }, "coderunr" },
+                { NULL, { "PISTON_OF_ANOTHER_PROGRAM=1" }, "coderunr" },
+                { NULL, { "PISTON_RUN_TIMEOUT=5000" }, "piston" },
+                { "websocket_dialect: coderunr\n", { "PISTON_RUN_TIMEOUT=5000" }, "coderunr" },
+                { NULL, { "PISTON_RUN_TIMEOUT=5000", "CODERUNR_WEBSOCKET_DIALECT=coderunr" }, "coderunr" },
+                { NULL, { "PISTON_WEBSOCKET_DIALECT=coderunr", "PISTON_RUN_TIMEOUT=5000" }, "coderunr" },
+                { NULL, { "PISTON_RUN_TIMEOUT=5000", "PISTON_WEBSOCKET_DIALECT=coderunr" }, "coderunr" },
+        };
+        struct config config;
+        struct err err;
+
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                assert_int_equal(load(&config, rows[i].file, rows[i].env, NULL, &err), 0);
+                assert_string_equal(config.websocket_dialect, rows[i].dialect);
+                config_deinit(&config);
+        }
+}
+
 static void test_stage_above_both(void **state)
 {
         const char *const env[] = { "CODERUNR_RUN_MAX_OPEN_FILES=99", "CODERUNR_MAX_OPEN_FILES=50", NULL };
@@ -321,6 +347,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_defaults),
                 cmocka_unit_test(test_each_source_stands_above_the_one_before),
+                cmocka_unit_test(test_piston_variables_choose_its_dialect),
                 cmocka_unit_test(test_stage_above_both),
                 cmocka_unit_test(test_minus_one_memory_is_the_default),
                 cmocka_unit_test(test_overrides),

@@ -41,6 +41,9 @@ struct compare_difference {
 bool compare(const struct compare_rule *rule, struct view expected, struct view actual,
              struct compare_difference *ret_difference);
 
+/* Without the white space at both ends, Unicode's too. */
+struct view compare_strip(struct view text);
+
 const char *compare_name(enum compare_kind kind);
 
 /* COMPARE_COUNT when there is no such. */

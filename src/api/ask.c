@@ -4,7 +4,7 @@
 #include "api/server.h"
 #include "util/log.h"
 
-static void ask_end(struct exchange *exchange)
+void ask_end(struct exchange *exchange)
 {
         struct ask *ask = exchange->state;
 

@@ -25,6 +25,9 @@ struct ask {
 void *ask_new(struct exchange *exchange, size_t room,
               void (*fn)(struct exchange *exchange, const struct desk_answer *answer));
 
+/* What becomes of it with its exchange: to be called by an on_end that a door puts in the place of this one. */
+void ask_end(struct exchange *exchange);
+
 /* For ASK(). */
 struct desk *ask_desk(const struct ask *ask);
 void ask_arrived(void *arg, const struct desk_answer *answer);

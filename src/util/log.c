@@ -17,6 +17,31 @@ static struct {
         char module[16];
 } state = { LOG_INFO, "coderunr" };
 
+enum { RECENT = 1000 };
+
+static struct log_line recent[RECENT];
+static size_t n_lines; /* ever */
+
+static void remember(uint64_t wall_ms, enum log_level level, const char *text)
+{
+        struct log_line *line = &recent[n_lines++ % RECENT];
+
+        line->wall_ms = wall_ms;
+        line->level = level;
+        snprintf(line->text, sizeof(line->text), "%s", text);
+}
+
+void log_recent(void (*each)(void *arg, const struct log_line *line), void *arg)
+{
+        for (size_t i = n_lines > RECENT ? n_lines - RECENT : 0; i < n_lines; i++)
+                each(arg, &recent[i % RECENT]);
+}
+
+const char *log_level_name(enum log_level level)
+{
+        return names[level];
+}
+
 void log_open(enum log_level level, const char *module)
 {
         state.level = level;
@@ -71,6 +96,7 @@ void log_write(enum log_level level, const char *format, ...)
         va_start(ap, format);
         vsnprintf(text, sizeof(text), format, ap);
         va_end(ap);
+        remember(now, level, text);
         gmtime_r(&seconds, &tm);
         strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
         n = (size_t)snprintf(line, sizeof(line), "%s.%03uZ %-5s %s: ", when, (unsigned)(now % 1000),

@@ -16,6 +16,15 @@ enum log_level log_level(void);
 
 void log_write(enum log_level level, const char *format, ...) PRINTF(2, 3);
 
+/* The newest lines that were written, the oldest of them first. */
+struct log_line {
+        uint64_t wall_ms;
+        enum log_level level;
+        char text[200];
+};
+void log_recent(void (*each)(void *arg, const struct log_line *line), void *arg);
+const char *log_level_name(enum log_level level);
+
 #define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...)  log_write(LOG_WARN, __VA_ARGS__)
 #define log_info(...)  log_write(LOG_INFO, __VA_ARGS__)

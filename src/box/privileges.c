@@ -26,13 +26,18 @@ static int set_all(uint64_t capabilities)
         return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
 }
 
+/* Asking is cheap, dropping makes new credentials each time: most are gone since the keeper dropped them. */
 static int cut_bounding_set(uint64_t keep)
 {
         for (int i = 0; i <= CAPABILITIES_MAX; i++) {
-                if (keep & (UINT64_C(1) << i))
+                int held = prctl(PR_CAPBSET_READ, i, 0, 0, 0);
+
+                if (held < 0)
+                        return errno == EINVAL && i > 0 ? 0 : -errno;
+                if (held == 0 || keep & (UINT64_C(1) << i))
                         continue;
                 if (prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
-                        return errno == EINVAL && i > 0 ? 0 : -errno;
+                        return -errno;
         }
         return 0;
 }

@@ -328,6 +328,24 @@ void door_jobs_list(struct exchange *exchange)
         ASK(&listing->ask, desk_list, &filter);
 }
 
+/* ---- readiness ---- */
+
+static void on_ready(struct exchange *exchange, const struct desk_answer *answer)
+{
+        if (!jobs_refused(exchange, answer))
+                exchange_fail(exchange, 200, "ready");
+}
+
+void door_jobs_ready(struct exchange *exchange)
+{
+        struct ask *ask = ask_new(exchange, sizeof(*ask), on_ready);
+        uint64_t *ticket = ask ? &ask->ticket : NULL;
+        struct err err = { "" };
+
+        if (ask)
+                ask_sent(ask, desk_ready(ask_desk(ask), ask_arrived, ask, ticket, &err), &err);
+}
+
 /* ---- test sets ---- */
 
 static void answer_set(struct exchange *exchange, int status, const struct desk_answer *answer)

@@ -72,5 +72,6 @@ void door_jobs_cancel(struct exchange *exchange);
 void door_jobs_watch(struct exchange *exchange);
 void door_jobs_batch(struct exchange *exchange);
 void door_jobs_ended(struct exchange *exchange);
+void door_jobs_ready(struct exchange *exchange);
 void door_jobs_set_put(struct exchange *exchange);
 void door_jobs_set_get(struct exchange *exchange);

@@ -546,6 +546,11 @@ static int memory_usage(struct store *store, struct store_usage *ret_usage, stru
         return 0;
 }
 
+static int memory_touch(struct store *store, struct err *err)
+{
+        return 0;
+}
+
 const struct store_ops store_memory = {
         .name = "memory",
         .open = memory_open,
@@ -571,5 +576,6 @@ const struct store_ops store_memory = {
         .card_drop = memory_card_drop,
         .card_get = memory_card_get,
         .cards = memory_cards,
+        .touch = memory_touch,
         .usage = memory_usage,
 };

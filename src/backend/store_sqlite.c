@@ -593,5 +593,6 @@ const struct store_ops store_sqlite = {
         .card_drop = store_sqlite_card_drop,
         .card_get = store_sqlite_card_get,
         .cards = store_sqlite_cards,
+        .touch = keep_counts,
         .usage = sqlite_usage,
 };

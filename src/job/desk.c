@@ -418,6 +418,11 @@ int desk_set_put(struct desk *desk, const struct order_case *cases, size_t n, de
                    ret_ticket, err);
 }
 
+int desk_ready(struct desk *desk, desk_fn fn, void *arg, uint64_t *ret_ticket, struct err *err)
+{
+        return ask(desk, NOTE_READY, &(struct note_ask){ .after = 0 }, fn, arg, ret_ticket, err);
+}
+
 int desk_set_get(struct desk *desk, const char *set, desk_fn fn, void *arg, uint64_t *ret_ticket,
                  struct err *err)
 {

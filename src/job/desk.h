@@ -145,6 +145,9 @@ int desk_card_get(struct desk *desk, const char *drawer, const char *name, desk_
 int desk_card_list(struct desk *desk, const char *drawer, const char *after, uint32_t most, desk_fn fn,
                    void *arg, uint64_t *ret_ticket, struct err *err) MUST_USE;
 
+/* Can jobs be accepted?  DESK_OK, or DESK_UNAVAILABLE when the store could not be written. */
+int desk_ready(struct desk *desk, desk_fn fn, void *arg, uint64_t *ret_ticket, struct err *err) MUST_USE;
+
 /* Test sets: kept by content, found by name. */
 int desk_set_put(struct desk *desk, const struct order_case *cases, size_t n, desk_fn fn, void *arg,
                  uint64_t *ret_ticket, struct err *err) MUST_USE;

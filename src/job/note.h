@@ -31,6 +31,7 @@ enum note_kind {
         NOTE_FINISH,  /* payload: a number of outcomes, each as bytes */
         NOTE_SET_PUT, /* payload: the encoded cases */
         NOTE_SET_GET,
+        NOTE_READY,
         NOTE_CARD_PUT, /* payload: the text; door and id: drawer and name, here and below */
         NOTE_CARD_DROP,
         NOTE_CARD_GET,

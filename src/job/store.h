@@ -108,5 +108,8 @@ struct store_ops {
         int (*cards)(struct store *store, const char *drawer, const char *after, store_card_fn each,
                      void *arg, struct err *err);
 
+        /* Write something, for the sake of knowing whether it can be. */
+        int (*touch)(struct store *store, struct err *err);
+
         int (*usage)(struct store *store, struct store_usage *ret_usage, struct err *err);
 };

@@ -52,6 +52,12 @@ static void note_arrived(struct ledger *ledger, const struct note *note, const s
         case NOTE_SET_PUT:
                 book_set_put(book, note->ticket, ask);
                 break;
+        case NOTE_READY:
+                if (group_is_broken(book->group))
+                        book_refuse(book, note->ticket, DESK_UNAVAILABLE, "nothing can be written down");
+                else
+                        book_refuse(book, note->ticket, DESK_OK, "");
+                break;
         case NOTE_SET_GET:
                 book_set_get(book, note->ticket, ask);
                 break;

@@ -179,6 +179,8 @@ static bool obey(struct keeper *k)
                 whole = do_flood(k, how, k->fds[BOX_FD_STDERR]);
         else if (streq(what, "exit"))
                 status = (int)strtol(how, NULL, 10) << 8;
+        else if (streq(what, "talk-and-die"))
+                return put(k->fds[BOX_FD_STDOUT], "once", 4), false;
         else if (streq(what, "die") || (streq(what, "die-once") && keeper_died++ == 0))
                 return false;
         else if (streq(what, "setup") || (streq(what, "setup-once") && keeper_setups++ == 0))

@@ -174,27 +174,49 @@ void scene_on_done(void *arg, const struct result *result)
                 event_base_loopbreak(answer->scene->base);
 }
 
+static void job_make(struct scene *scene, struct job *job, uint32_t runtime, const char *what,
+                     const char *how, struct view input)
+{
+        struct bytes content = BYTES_INIT(1024);
+        struct err err = { "" };
+
+        job_init(job, &scene->runtimes[runtime]);
+        assert_int_equal(bytes_add_text(&content, "source"), 0);
+        assert_int_equal(job_add_file_take(job, "main", 4, &content, true, &err), 0);
+        assert_int_equal(job_add_arg(job, what, strlen(what), &err), 0);
+        assert_int_equal(job_add_arg(job, how, strlen(how), &err), 0);
+        assert_int_equal(job_settle(job, &err), 0);
+        job->input = BYTES_INIT(input.n + 1);
+        assert_int_equal(bytes_add(&job->input, input.p, input.n), 0);
+}
+
 /* Submit a job whose program is told to do @what, @how, with @input. */
 void scene_submit(struct scene *scene, struct answer *answer, uint32_t runtime, const char *what,
                   const char *how, struct view input)
 {
-        struct bytes content = BYTES_INIT(1024);
         struct err err = { "" };
         struct job job;
 
         *answer = (struct answer){ .scene = scene };
-        job_init(&job, &scene->runtimes[runtime]);
-        assert_int_equal(bytes_add_text(&content, "source"), 0);
-        assert_int_equal(job_add_file_take(&job, "main", 4, &content, true, &err), 0);
-        assert_int_equal(job_add_arg(&job, what, strlen(what), &err), 0);
-        assert_int_equal(job_add_arg(&job, how, strlen(how), &err), 0);
-        assert_int_equal(job_settle(&job, &err), 0);
-        job.input = BYTES_INIT(input.n + 1);
-        assert_int_equal(bytes_add(&job.input, input.p, input.n), 0);
+        job_make(scene, &job, runtime, what, how, input);
         assert_int_equal(client_submit(scene->client, &job, scene_on_done, answer, &answer->ticket, &err), 0);
         assert_false(answer->done);
         scene->waiting++;
         job_deinit(&job);
+}
+
+uint64_t scene_stream(struct scene *scene, uint32_t runtime, const char *what, const char *how,
+                      const struct client_stream_fns *fns, void *arg)
+{
+        struct err err = { "" };
+        uint64_t ticket = 0;
+        struct job job;
+
+        job_make(scene, &job, runtime, what, how, VIEW("not used"));
+        assert_int_equal(client_submit_stream(scene->client, &job, fns, arg, &ticket, &err), 0);
+        scene->waiting++;
+        job_deinit(&job);
+        return ticket;
 }
 
 static void on_time(evutil_socket_t fd, short what, void *arg)

@@ -55,6 +55,10 @@ void scene_keeper(struct scene *scene, uint32_t index);
 void scene_submit(struct scene *scene, struct answer *answer, uint32_t runtime, const char *what,
                   const char *how, struct view input);
 
+/* The same for one that streams; @arg is what the functions get. */
+uint64_t scene_stream(struct scene *scene, uint32_t runtime, const char *what, const char *how,
+                      const struct client_stream_fns *fns, void *arg);
+
 void scene_wait_ms(struct scene *scene, int ms);
 
 /* Until every job has its answer. */

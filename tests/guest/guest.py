@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""./dev guest: boots small Debian guests under qemu and checks the engine in them, on kernels and cgroup trees this machine has not.
+"""./dev guest: boots small Debian guests under qemu and checks the engine on kernels and cgroup trees of theirs.
 
     v2     6.12, cgroup v2 alone, as distributions of today
     mixed  6.12, pids and cpu on v1, memory on v2

@@ -1,6 +1,6 @@
-"""The guest's disk: Debian packages of this machine's own apt sources, taken apart (nothing is installed), the engine and the
-checks.  Packages and kernels are kept in tests/.cache/guest; the disk is made anew each time, which takes seconds.
+"""The guest's disk: Debian packages of this machine's own apt sources taken apart, the engine and the checks.  Packages and kernels are kept in tests/.cache/guest; the disk is made anew each time, which takes seconds.
 """
+import fcntl
 import hashlib
 import os
 import pathlib
@@ -234,6 +234,12 @@ def make_disk(build, series, online=True):
     """Kernels by series and the path of a fresh disk; the caller removes the disk.  Not @online: of what is here already."""
     need_tools()
     CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return make_locked(build, series, online)
+
+
+def make_locked(build, series, online):
     base = userland(build, online)
     kernels = {name: kernel(name, base / "usr/bin/busybox", online) for name in series}
     root, disk = CACHE / f"root-{os.getpid()}", CACHE / f"disk-{os.getpid()}.ext4"

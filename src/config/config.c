@@ -1,5 +1,5 @@
 /*
- * Defaults, then the file, then PORT, PISTON_* and CODERUNR_* of the environment, then flags: each later one
+ * Defaults, then the file, then PORT, RUNNER_*, PISTON_* and CODERUNR_* of the environment, then flags: each later one
  * writes over the earlier.  Everything that reaches the struct has been read and bounded by option_set().
  *
  * A CODERUNR_ name nobody knows stops the start, since it is most often a typing error in a limit; a
@@ -124,6 +124,7 @@ static int apply_environment(struct config *config, char *const *environment, st
 
         if (config->sources[CONFIG_OPTION_bind_address] == CONFIG_DEFAULT)
                 r = apply_port(config, environment, err);
+        r = r ? r : runner_environment_apply(config, environment, err);
         for (size_t i = 0; i < ARRAY_LEN(prefixes) && r == 0; i++) {
                 r = walk_environment(config, environment, prefixes[i], false, err);
                 if (r == 0)

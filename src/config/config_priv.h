@@ -44,5 +44,8 @@ int overrides_bind(struct config *config, struct document *document, yaml_node_t
                    struct err *err) MUST_USE;
 void overrides_deinit(struct config *config);
 
+/* RUNNER_*, and of .env in the working folder what @environment does not say. */
+int runner_environment_apply(struct config *config, char *const *environment, struct err *err) MUST_USE;
+
 /* The YAML file @path over what is there already. */
 int config_load_file(struct config *config, const char *path, struct err *err) MUST_USE;

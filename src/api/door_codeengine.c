@@ -179,8 +179,7 @@ static int make_job(struct intake *intake, const char *language, struct bytes *c
 static void read_body(struct intake *intake)
 {
         CLEANUP(bytes_deinit)
-        struct bytes language = BYTES_INIT(LANGUAGE_MAX),
-                     code = BYTES_INIT(intake->body.n + intake->query.n);
+        struct bytes language = BYTES_INIT(LANGUAGE_MAX), code = BYTES_INIT(intake->body.n + intake->query.n);
         struct fields fields;
         int r = fields_open(&fields, view_of(intake->type), bytes_view(&intake->query),
                             bytes_view(&intake->body));

@@ -5,6 +5,9 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
+/* What some path has, in the order of the table. */
+#define EVERY "GET,HEAD,POST,PUT,DELETE,PATCH"
+
 static const struct {
         const char *method, *path;
         int expect;
@@ -21,14 +24,22 @@ static const struct {
         { "HEAD", "/api/v2/execute", ROUTE_NO_METHOD, "POST" },
         { "PUT", "/api/v2/runtimes", ROUTE_NO_METHOD, "GET,HEAD" },
         { "OPTIONS", "/api/v2/execute", ROUTE_OPTIONS, "POST" },
-        { "OPTIONS", "*", ROUTE_OPTIONS, "GET,HEAD,POST" },
-        { "OPTIONS", "/nowhere", ROUTE_NO_PATH, "GET,HEAD,POST" },
+        { "OPTIONS", "*", ROUTE_OPTIONS, EVERY },
+        { "OPTIONS", "/nowhere", ROUTE_NO_PATH, EVERY },
         { "TRACE", "/", ROUTE_NEVER, "GET,HEAD" },
-        { "CONNECT", "a:443", ROUTE_NEVER, "GET,HEAD,POST" },
-        { "GET", "/api/v2/runtimes/", ROUTE_NO_PATH, "GET,HEAD,POST" },
-        { "GET", "/API/v2/runtimes", ROUTE_NO_PATH, "GET,HEAD,POST" },
-        { "GET", "//", ROUTE_NO_PATH, "GET,HEAD,POST" },
-        { "GET", "", ROUTE_NO_PATH, "GET,HEAD,POST" },
+        { "CONNECT", "a:443", ROUTE_NEVER, EVERY },
+        { "GET", "/api/v2/runtimes/", ROUTE_NO_PATH, EVERY },
+        { "GET", "/API/v2/runtimes", ROUTE_NO_PATH, EVERY },
+        { "GET", "//", ROUTE_NO_PATH, EVERY },
+        { "GET", "", ROUTE_NO_PATH, EVERY },
+        { "GET", "/status/x", 0, "GET,HEAD" },
+        { "GET", "/status/", ROUTE_NO_PATH, EVERY },
+        { "GET", "/status/x/y", ROUTE_NO_PATH, EVERY },
+        { "GET", "/v1/submissions", 0, "GET,HEAD" },
+        { "GET", "/v1/submissions/x", 0, "GET,HEAD" },
+        { "POST", "/v1/submissions/x", ROUTE_NO_METHOD, "GET,HEAD" },
+        { "PUT", "/v1/admin/questions/x", 0, "PUT,DELETE" },
+        { "DELETE", "/execute", 0, "POST,GET,HEAD,PUT,PATCH,DELETE" },
 };
 
 static void finds_routes(void **state)

@@ -159,6 +159,14 @@ def test_no_network(engine, need):
 
 # ---- bad requests ----
 
+@pytest.mark.parametrize("method, path, status", [
+    ("GET", "/status/{id}", 404), ("HEAD", "/status/{id}", 404), ("POST", "/status/{id}", 404),
+    ("GET", "/result/{id}", 405), ("GET", "/renew/{id}", 405), ("POST", "/renew/{id}", 409),
+    ("POST", "/queue/next", 400), ("DELETE", "/status/{id}", 404)])
+def test_addresses(engine, method, path, status):
+    assert engine.request(method, path.format(id="none")).status == status
+
+
 @pytest.mark.parametrize("method, path", [("GET", "/run"), ("PUT", "/run"), ("DELETE", "/run"), ("GET", "/result/x")])
 def test_methods(engine, method, path):
     answer = engine.request(method, path)

@@ -147,6 +147,13 @@ def test_wait(exec_engine, python):
 
 # ---- bad requests ----
 
+@pytest.mark.parametrize("method, path, status", [
+    ("HEAD", "/v1/submissions/{id}", 404), ("HEAD", "/v1/questions/{id}", 404), ("POST", "/v1/submissions/{id}", 404),
+    ("DELETE", "/v1/admin/questions/{id}", 401), ("PUT", "/v1/admin/questions/{id}", 401), ("OPTIONS", "/v1/exec", 200)])
+def test_addresses(exec_engine, method, path, status):
+    assert exec_engine.request(method, path.format(id="none")).status == status
+
+
 @pytest.mark.parametrize("body, headers", [
     ("{", JSON), ("", JSON), ("[]", JSON), ("x", JSON), ('{"language":3}', JSON), ('{"code":[]}', JSON),
     ('{"arguments":"a"}', JSON), ('{"arguments":[3]}', JSON), ('{"code":"a","code":"b"}', JSON),

@@ -130,7 +130,7 @@ row("ME-28", "file locks without end", "file_locks", "MLE|TLE-cpu|TLE-wall|NZ(1)
 row("ME-29/tcp", "memory in TCP sockets", "socket_memory", "OK|MLE|NZ(1)", ("tcp",), limits=SMALL)
 row("ME-29/udp", "memory in UDP sockets", "socket_memory", "OK|MLE|NZ(1)", ("udp",), limits=SMALL)
 row("ME-29/local", "memory in local sockets", "socket_memory", "MLE", ("local",), limits=SMALL)
-row("ME-30/messages", "memory in System V messages", "queue_memory", "MLE", limits=SMALL)
+row("ME-30/messages", "memory in System V messages", "queue_memory", "MLE", control="userns", limits=SMALL)
 row("ME-30/filters", "memory in socket filters", "queue_memory", "MLE|TLE-cpu|TLE-wall", ("filters",), limits=SMALL)
 
 # ---- files -----------------------------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ int main(int argc, char **argv)
         if (bind(listener, (void *)&address, n) < 0 || listen(listener, 64) < 0 ||
             getsockname(listener, (void *)&address, &n) < 0)
                 return 1;
-        for (int i = 0; i < 2000 && r >= 0 && all < 1L << 28; i++)
+        for (int i = 0; i < 2000 && r >= 0 && all < 1L << 27; i++)
                 all += (r = one(argv[1], address, listener)) > 0 ? r : 0;
         printf("%ld MiB, %s\n", all >> 20, strerrorname_np(errno));
         check("socket-memory", all > 96L << 20);

@@ -315,7 +315,8 @@ static bool take_signal(struct session *session, const json_t *root)
 
         if (!session->begun)
                 return answer(session, WS_TOO_EARLY, "");
-        number = json_is_string(name) ? ws_signal(session->dialect, view_of(json_string_value(name))) : 0;
+        number = ws_signal(session->dialect,
+                           (struct view){ json_string_value(name), json_string_length(name) });
         if (number == 0)
                 return answer(session, WS_BAD_SIGNAL, "");
         if (session->ticket)

@@ -105,6 +105,77 @@ static void test_short_frames_round_trip(void **state)
         }
 }
 
+static void test_frames_of_a_stream_round_trip(void **state)
+{
+        struct stage_result result = { .ran = true, .verdict = VERDICT_WALL, .signal = 9, .text = "late" },
+                            read = { 0 };
+        struct wire_frame frames[] = {
+                { .kind = WIRE_KIND_INPUT, .input = { .ticket = 9, .last = true, .bytes = 2, .p = "in" } },
+                { .kind = WIRE_KIND_INPUT, .input = { .ticket = 9, .bytes = 0, .p = "" } },
+                { .kind = WIRE_KIND_TAKEN, .taken = { 9, WIRE_WINDOW_BYTES } },
+                { .kind = WIRE_KIND_BEGIN, .begin = { 9, STAGE_RUN } },
+                { .kind = WIRE_KIND_CHUNK, .chunk = { 9, STAGE_RUN, STREAM_STDERR, 3, "out" } },
+                { .kind = WIRE_KIND_END, .end = { .ticket = 9, .stage = STAGE_COMPILE } },
+        };
+
+        wire_end_fill(&frames[5].end, &result);
+        for (size_t i = 0; i < ARRAY_LEN(frames); i++) {
+                struct bytes out = encoded(&frames[i]), again;
+                struct wire_frame back;
+                const char *field = "";
+
+                assert_int_equal(wire_decode(out.p, out.n, 0, &back, &field), 0);
+                assert_int_equal(back.kind, frames[i].kind);
+                again = encoded(&back);
+                assert_true(view_eq(bytes_view(&again), bytes_view(&out)));
+                assert_int_equal(wire_decode(out.p, out.n - 1, 0, &back, &field), -EBADMSG);
+                assert_int_equal(wire_decode(out.p, out.n, 1, &back, &field), -EBADMSG);
+                if (back.kind == WIRE_KIND_END)
+                        wire_end_read(&back.end, &read);
+                bytes_deinit(&again);
+                bytes_deinit(&out);
+        }
+        assert_int_equal(read.verdict, VERDICT_WALL);
+        assert_int_equal(read.signal, 9);
+        assert_string_equal(read.text, "late");
+}
+
+static void test_bounds_of_a_stream(void **state)
+{
+        static char big[WIRE_CHUNK_BYTES + 1];
+        static const struct wire_frame frames[] = {
+                { .kind = WIRE_KIND_INPUT, .input = { .ticket = 9, .bytes = sizeof(big), .p = big } },
+                { .kind = WIRE_KIND_TAKEN, .taken = { 9, 0 } },
+                { .kind = WIRE_KIND_BEGIN, .begin = { 9, STAGE_COUNT } },
+                { .kind = WIRE_KIND_CHUNK, .chunk = { 9, STAGE_RUN, STREAM_COUNT, 1, big } },
+                { .kind = WIRE_KIND_CHUNK, .chunk = { 9, STAGE_RUN, STREAM_STDERR, 0, big } },
+                { .kind = WIRE_KIND_CHUNK, .chunk = { 9, STAGE_RUN, STREAM_STDERR, sizeof(big), big } },
+                { .kind = WIRE_KIND_CHUNK, .chunk = { 0, STAGE_RUN, STREAM_STDERR, 1, big } },
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(frames); i++) {
+                struct bytes out = BYTES_INIT(WIRE_FRAME_BYTES);
+                const char *field = "";
+
+                assert_int_equal(wire_encode(&frames[i], &out, &field), -EINVAL);
+                assert_string_not_equal(field, "");
+                bytes_deinit(&out);
+        }
+}
+
+static void test_end_has_no_output(void **state)
+{
+        struct wire_frame frame = { .kind = WIRE_KIND_END, .end = { .ticket = 9, .text = "" } }, back;
+        const char *field = "";
+        struct bytes out;
+
+        frame.end.result.output_bytes = 1;
+        out = encoded(&frame);
+        assert_int_equal(wire_decode(out.p, out.n, 0, &back, &field), -EBADMSG);
+        assert_string_equal(field, "output_bytes");
+        bytes_deinit(&out);
+}
+
 static void test_bounds_hold_in_both_directions(void **state)
 {
         struct wire_frame frame = { .kind = WIRE_KIND_SIGNAL, .signal = { 10, 65 } }, back;
@@ -305,12 +376,17 @@ static void test_spoilt_frames(void **state)
 {
         struct wire_message message = WIRE_MESSAGE_INIT;
         struct wire_frame frame = job_frame(), cancel = { .kind = WIRE_KIND_CANCEL, .cancel = { 9 } };
+        struct wire_frame chunk = { .kind = WIRE_KIND_CHUNK,
+                                    .chunk = { 9, STAGE_RUN, STREAM_STDERR, 3, "out" } };
         struct result result = sample(30);
         struct bytes out = encoded(&frame);
 
         sweep(&out, 1);
         bytes_deinit(&out);
         out = encoded(&cancel);
+        sweep(&out, 0);
+        bytes_deinit(&out);
+        out = encoded(&chunk);
         sweep(&out, 0);
         bytes_deinit(&out);
         assert_int_equal(wire_result_encode(5, &result, &message), 0);
@@ -325,6 +401,9 @@ int main(void)
                 cmocka_unit_test(test_job_round_trip),
                 cmocka_unit_test(test_job_by_memfd_needs_two_descriptors),
                 cmocka_unit_test(test_short_frames_round_trip),
+                cmocka_unit_test(test_frames_of_a_stream_round_trip),
+                cmocka_unit_test(test_bounds_of_a_stream),
+                cmocka_unit_test(test_end_has_no_output),
                 cmocka_unit_test(test_bounds_hold_in_both_directions),
                 cmocka_unit_test(test_names_that_escape_are_refused),
                 cmocka_unit_test(test_result_round_trip),

@@ -139,6 +139,7 @@ static void run_ready(struct exchange *exchange, struct intake *intake)
                             intake->r > 0 ? intake->err.text : "out of memory");
                 return;
         }
+        memcpy(request->head.owner, exchange->owner, sizeof(request->head.owner));
         order = (struct order){ .head = request->head,
                                 .memo = bytes_view(&request->memo),
                                 .stop = STOP_NEVER,
@@ -192,7 +193,7 @@ void door_dispatch_status(struct exchange *exchange)
                 return;
         ask = ask_new(exchange, sizeof(*ask), on_status);
         if (ask)
-                ASK(ask, desk_get, "", id, wait * 1000, DESK_WANT_MEMO | DESK_WANT_OUTCOMES);
+                ASK(ask, desk_get, exchange->owner, id, wait * 1000, DESK_WANT_MEMO | DESK_WANT_OUTCOMES);
 }
 
 /* ---- for runners ---- */

@@ -38,7 +38,7 @@ static const struct {
         { "GET", "/v1/submissions", 0, "GET,HEAD" },
         { "GET", "/v1/submissions/x", 0, "GET,HEAD" },
         { "POST", "/v1/submissions/x", ROUTE_NO_METHOD, "GET,HEAD" },
-        { "PUT", "/v1/admin/questions/x", 0, "PUT,DELETE" },
+        { "PUT", "/v1/admin/questions/x", 0, "PUT" },
         { "DELETE", "/execute", 0, "POST,GET,HEAD,PUT,PATCH,DELETE" },
 };
 

@@ -24,10 +24,19 @@ static int words_add(struct words *words, const char *word, struct err *err)
         return 0;
 }
 
+/* Some write --run-timeout, others --run_timeout. */
+static bool same_name(const char *name, const char *word, size_t len)
+{
+        for (size_t i = 0; i < len; i++)
+                if (name[i] != (word[i] == '_' ? '-' : word[i]))
+                        return false;
+        return true;
+}
+
 static const struct flag *find_long(const struct flag *flags, const char *name, size_t len)
 {
         for (; flags->name; flags++)
-                if (strlen(flags->name) == len && memcmp(flags->name, name, len) == 0)
+                if (strlen(flags->name) == len && same_name(flags->name, name, len))
                         return flags;
         return NULL;
 }
@@ -144,6 +153,8 @@ void arguments_print(const struct flag *flags)
         for (; flags->name; flags++) {
                 char left[64];
 
+                if (!flags->text)
+                        continue;
                 snprintf(left, sizeof(left), "%c%c%s --%s%s%s", flags->letter ? '-' : ' ',
                          flags->letter ? flags->letter : ' ', flags->letter ? "," : " ", flags->name,
                          flags->kind == FLAG_SWITCH ? "" : " ",

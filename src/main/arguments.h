@@ -25,12 +25,12 @@ struct words {
 };
 
 struct flag {
-        const char *name; /* without dashes */
+        const char *name; /* without dashes in front; underscores in a word stand for its dashes */
         char letter;      /* 0: none */
         enum flag_kind kind;
         void *to;
         const char *value; /* what to call the value in help */
-        const char *text;
+        const char *text;  /* NULL: another name of a flag, which help leaves out */
 };
 
 struct arguments {

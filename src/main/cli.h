@@ -22,10 +22,23 @@ enum {
 
 int cli_serve(int argc, char **argv);
 int cli_run(int argc, char **argv);
+int cli_execute(int argc, char **argv);
+int cli_list(int argc, char **argv);
+int cli_package(int argc, char **argv);
+int cli_ppman(int argc, char **argv);
 int cli_runtimes(int argc, char **argv);
 int cli_worker(int argc, char **argv);
 int cli_config(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
+
+/* Do these words, given to `run`, name a language and then a file, as those of `execute`? */
+bool cli_execute_wants(int argc, char **argv);
+
+/* `package build DIR`, with the words behind "build". */
+int cli_package_build(int argc, char **argv);
+
+/* What --output (NULL: not given) asks for: auto, plain or json; false when the mistake has been named. */
+bool cli_output(const char *format, bool *ret_json) MUST_USE;
 
 /* `doctor --attacks`: the abuse catalogue against the engine at @url; the exit status. */
 int cli_attacks(const char *url);

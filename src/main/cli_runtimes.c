@@ -78,6 +78,16 @@ static void print_table(const struct catalog *catalog, bool all)
                 printf("%-14s %s\n", catalog->missing[i].language, catalog->missing[i].apt);
 }
 
+/* Is an engine asked for?  Then the flags are those of `list`. */
+static bool names_engine(int argc, char **argv)
+{
+        for (int i = 0; i < argc; i++)
+                if (streq(argv[i], "-u") || strncmp(argv[i], "--url", 5) == 0 ||
+                    strncmp(argv[i], "--piston-url", 12) == 0)
+                        return true;
+        return false;
+}
+
 int cli_runtimes(int argc, char **argv)
 {
         bool all = false, json = false;
@@ -88,13 +98,17 @@ int cli_runtimes(int argc, char **argv)
                 { 0 },
         };
         const struct cli_help text = { "coderunr runtimes [--all] [--json] [--OPTION=VALUE…]",
-                                       "List the languages this host offers.", flags, NULL };
+                                       "List the languages this host offers.", flags,
+                                       "With --url URL: those an engine offers, as coderunr list." };
         struct arguments arguments;
         struct config config;
         struct catalog catalog;
         struct err err = { 0 };
-        int status = cli_parse(&text, false, &arguments, argc, argv);
+        int status;
 
+        if (names_engine(argc, argv))
+                return cli_list(argc, argv);
+        status = cli_parse(&text, false, &arguments, argc, argv);
         if (status)
                 return status - 1;
         if (arguments.operands.n > 0)

@@ -42,6 +42,12 @@ static int explain(CURLcode code, const char *url, struct err *err)
 int http_call(const char *url, const struct bytes *body, struct bytes *ret_answer, long *ret_status,
               struct err *err)
 {
+        return http_send(url, NULL, body, ret_answer, ret_status, err);
+}
+
+int http_send(const char *url, const char *method, const struct bytes *body, struct bytes *ret_answer,
+              long *ret_status, struct err *err)
+{
         struct curl_slist *headers = NULL;
         CURL *curl = curl_easy_init();
         CURLcode code;
@@ -56,6 +62,8 @@ int http_call(const char *url, const struct bytes *body, struct bytes *ret_answe
                 curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body->p ? body->p : "");
                 curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->n);
         }
+        if (method)
+                curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
         code = curl_easy_perform(curl);
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
         curl_slist_free_all(headers);

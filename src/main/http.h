@@ -1,6 +1,6 @@
 #pragma once
 
-/* HTTP as the command line needs it: one request, its whole answer.  The only file that includes libcurl here. */
+/* HTTP as the command line needs it: one request, its whole answer. */
 
 #include "util/bytes.h"
 
@@ -12,3 +12,7 @@ struct err;
  */
 int http_call(const char *url, const struct bytes *body, struct bytes *ret_answer, long *ret_status,
               struct err *err) MUST_USE;
+
+/* The same with a method of one's own; NULL: GET, or POST where there is a body. */
+int http_send(const char *url, const char *method, const struct bytes *body, struct bytes *ret_answer,
+              long *ret_status, struct err *err) MUST_USE;

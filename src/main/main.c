@@ -17,11 +17,18 @@ static int version(int argc, char **argv);
 static const struct command {
         const char *name;
         int (*run)(int argc, char **argv);
-        const char *text;
+        const char *text; /* NULL: another name, which help leaves out */
 } commands[] = {
         { "serve", cli_serve, "start the engine and serve until SIGINT or SIGTERM" },
         { "run", cli_run, "run a file through an engine" },
         { "worker", cli_worker, "run the jobs of a dispatcher on an engine" },
+        { "execute", cli_execute, "the same in the words of CodeRunr and Piston: LANGUAGE FILE" },
+        { "exec", cli_execute, NULL },
+        { "list", cli_list, "list the languages an engine offers" },
+        { "ls", cli_list, NULL },
+        { "package", cli_package, "install, uninstall, list and build language packages" },
+        { "pkg", cli_package, NULL },
+        { "ppman", cli_ppman, NULL },
         { "runtimes", cli_runtimes, "list the languages this host offers" },
         { "config", cli_config, "show the configuration in force and where each value came from" },
         { "doctor", cli_doctor, "show what this host has and lacks, and how to mend it" },
@@ -48,7 +55,8 @@ static int help(int argc, char **argv)
                 return command->run(1, words);
         printf("usage: coderunr COMMAND [OPTION…] [ARGUMENT…]\n\n");
         for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-                printf("  %-10s %s\n", commands[i].name, commands[i].text);
+                if (commands[i].text)
+                        printf("  %-10s %s\n", commands[i].name, commands[i].text);
         printf("\ncoderunr COMMAND --help says more; so does coderunr(1).\n");
         return 0;
 }
@@ -123,9 +131,47 @@ bool cli_config_load(const struct arguments *arguments, struct config *ret_confi
         return false;
 }
 
+bool cli_output(const char *format, bool *ret_json)
+{
+        if (!format || streq(format, "auto") || streq(format, "plain"))
+                return true;
+        *ret_json = streq(format, "json");
+        if (!*ret_json)
+                cli_fail(EXIT_USAGE, "--output is auto, plain or json, not '%s'", format);
+        return *ret_json;
+}
+
+/*
+ * How many words in front of the command belong to it, as CodeRunr and Piston take them: -u URL, --url URL, --piston-url URL,
+ * -v, --verbose, --output FORMAT.
+ */
+static int words_in_front(int argc, char **argv)
+{
+        static const char *const valued[] = { "-u", "--url", "--piston-url", "--output" };
+        int i = 0;
+
+        while (i < argc && argv[i][0] == '-' && argv[i][1]) {
+                bool known = streq(argv[i], "-v") || streq(argv[i], "--verbose");
+                int words = 1;
+
+                for (size_t row = 0; row < ARRAY_LEN(valued) && !known; row++) {
+                        size_t n = strlen(valued[row]);
+
+                        known = strncmp(argv[i], valued[row], n) == 0 &&
+                                (argv[i][n] == '\0' || (row > 0 && argv[i][n] == '='));
+                        words += known && argv[i][n] == '\0';
+                }
+                if (!known)
+                        return i;
+                i += words;
+        }
+        return MIN(i, argc);
+}
+
 int main(int argc, char **argv)
 {
         const struct command *command;
+        int front;
 
         if (argc < 2)
                 return help(0, NULL) + EXIT_USAGE;
@@ -133,8 +179,14 @@ int main(int argc, char **argv)
                 return version(0, NULL);
         if (streq(argv[1], "--help") || streq(argv[1], "-h"))
                 return help(argc - 2, argv + 2);
-        command = find(argv[1]);
+        front = words_in_front(argc - 1, argv + 1);
+        if (front == argc - 1)
+                return cli_fail(EXIT_USAGE, "there is no command behind %s; coderunr help lists them",
+                                argv[1]);
+        command = find(argv[1 + front]);
         if (!command)
-                return cli_fail(EXIT_USAGE, "there is no command '%s'; coderunr help lists them", argv[1]);
+                return cli_fail(EXIT_USAGE, "there is no command '%s'; coderunr help lists them",
+                                argv[1 + front]);
+        memmove(argv + 2, argv + 1, (size_t)front * sizeof(*argv));
         return command->run(argc - 2, argv + 2);
 }

@@ -7,7 +7,6 @@
 #include "util/err.h"
 
 #include <fcntl.h>
-#include <jansson.h>
 #include <openssl/evp.h>
 
 enum { FILE_CAP = 64 * 1024 * 1024 };
@@ -102,6 +101,8 @@ static int add_stdin(json_t *body, const struct request *request, struct err *er
         struct bytes content CLEANUP(bytes_deinit) = BYTES_INIT(FILE_CAP);
         int r;
 
+        if (request->no_stdin)
+                return 0;
         if (request->stdin_file)
                 r = read_all(request->stdin_file, -1, &content, err);
         else if (isatty(STDIN_FILENO) || streq(request->file, "-") || fcntl(STDIN_FILENO, F_GETFD) < 0)
@@ -159,12 +160,24 @@ static int write_chunk(const char *p, size_t n, void *arg)
         return bytes_add(out, p, n) < 0 ? -1 : 0;
 }
 
-int request_build(const struct request *request, struct bytes *ret_body, struct err *err)
+json_t *request_object(const struct request *request, struct err *err)
 {
         json_t *body = json_object();
-        int r = fill(body, request, err);
 
-        if (r == 0 && json_dump_callback(body, write_chunk, ret_body, JSON_COMPACT) < 0)
+        if (fill(body, request, err) == 0)
+                return body;
+        json_decref(body);
+        return NULL;
+}
+
+int request_build(const struct request *request, struct bytes *ret_body, struct err *err)
+{
+        json_t *body = request_object(request, err);
+        int r = 0;
+
+        if (!body)
+                return -EINVAL;
+        if (json_dump_callback(body, write_chunk, ret_body, JSON_COMPACT) < 0)
                 r = err_set(err, -EFBIG, "the files are too large to be sent");
         json_decref(body);
         return r;

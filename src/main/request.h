@@ -5,6 +5,8 @@
 #include "util/bytes.h"
 #include "main/arguments.h"
 
+#include <jansson.h>
+
 struct err;
 
 struct request {
@@ -12,6 +14,7 @@ struct request {
         const char *version;
         const char *file;         /* "-": from stdin */
         const char *stdin_file;   /* NULL: our stdin unless it is a terminal */
+        bool no_stdin;            /* nothing is read, whatever our stdin is */
         struct words extra_files; /* placed beside it, by their base names */
         const char *const *args;
         const char *limits[6]; /* by request_limits, NULL: the runtime's own */
@@ -25,6 +28,9 @@ extern const struct request_limit {
 
 /* Read the files and stdin and write the JSON.  @ret_body's cap is the caller's. */
 int request_build(const struct request *request, struct bytes *ret_body, struct err *err) MUST_USE;
+
+/* The same as an object, which the caller owns; NULL with a sentence in @err. */
+json_t *request_object(const struct request *request, struct err *err) MUST_USE;
 
 /*
  * The number a limit flag means: milliseconds of "500ms", "2s", "500"; bytes of "64MiB", "1000".

@@ -2,7 +2,7 @@
 import pytest
 from cli_support import coderunr, one_sentence  # noqa: F401 (fixtures)
 
-COMMANDS = ["serve", "run", "worker", "runtimes", "config", "doctor"]
+COMMANDS = ["serve", "run", "worker", "runtimes", "config", "doctor", "execute", "list"]
 
 
 def test_alone_lists_the_commands(coderunr):
@@ -55,6 +55,24 @@ def test_version(coderunr, words):
     (("worker", "--dispatcher=http://localhost:1", "--lang=c", "--engine=http://localhost:1"), "the same"),
     (("config", "one", "two"), "not 2"),
     (("config", "fly"), "'fly'"),
+    (("execute",), "execute needs a language and a file"),
+    (("execute", "python"), "execute needs a language and a file"),
+    (("execute", "python", "nothing.py"), "nothing.py: No such file"),
+    (("execute", "--run-timeout=soon", "python", "/dev/null"), "'soon' is not a time"),
+    (("execute", "--output=xml", "python", "/dev/null"), "not 'xml'"),
+    (("execute", "--bind-address=x", "python", "/dev/null"), "coderunr serve"),
+    (("run", "python", "nothing.py"), "python: No such file"),
+    (("list", "more"), "'more'"),
+    (("-u", "http://127.0.0.1:1"), "no command behind -u"),
+    (("-u", "http://127.0.0.1:1", "fly"), "'fly'"),
+    (("package", "fly"), "'fly'"),
+    (("package", "install"), "name of a package"),
+    (("package", "install", "=3"), "'=3'"),
+    (("package", "list", "one", "two"), "not 2"),
+    (("package", "spec"), "one file"),
+    (("package", "spec", "nothing"), "nothing: No such file"),
+    (("package", "build"), "one folder"),
+    (("package", "build", "nothing"), "nothing: No such file"),
 ])
 def test_mistakes(coderunr, words, says):
     done = coderunr(*words)
@@ -62,3 +80,15 @@ def test_mistakes(coderunr, words, says):
     assert one_sentence(done.stderr)
     assert says in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("name", ["package", "pkg", "ppman"])
+def test_actions_of_packages(coderunr, name):
+    done = coderunr(name, "--help")
+    assert done.returncode == 0
+    for action in ("list", "install", "uninstall", "spec", "build"):
+        assert f"\n  {action} " in done.stdout
+        said = coderunr(name, action, "--help")
+        assert said.returncode == 0
+        assert said.stdout.startswith(f"usage: coderunr package {action}")
+    assert coderunr(name).returncode == 2

@@ -447,8 +447,9 @@ void door_piston_runtimes(struct exchange *exchange)
 
         json_out_init(&json, &reply.body);
         json_out_array_begin(&json);
-        for (size_t i = 0; i < catalog->n_runtimes; i++)
-                render_runtime(&json, &catalog->runtimes[i]);
+        for (const struct runtime *runtime = catalog_next(catalog, NULL); runtime;
+             runtime = catalog_next(catalog, runtime))
+                render_runtime(&json, runtime);
         json_out_array_end(&json);
         if (json_out_error(&json) < 0) {
                 reply_deinit(&reply);

@@ -7,6 +7,7 @@
 #include "api/server.h"
 #include "job/client.h"
 #include "job/desk.h"
+#include "job/porter.h"
 #include "util/clock.h"
 #include "util/err.h"
 #include "util/log.h"
@@ -24,6 +25,7 @@ struct front_state {
         struct event_base *base;
         struct client *client;
         struct desk *desk;
+        struct porter *porter;
         struct pool *pool;
         struct server server;
         struct event *events[3]; /* SIGTERM, SIGINT, control */
@@ -94,15 +96,22 @@ static int control_recv(int fd, char *ret_kind)
 
 static void connect_take(struct front_state *state, char kind, int fd)
 {
-        bool is_ledger = kind == FRONT_LEDGER;
-        struct err err;
-        int r = is_ledger ? desk_reconnect_take(state->desk, fd, &err)
-                          : client_reconnect_take(state->client, fd, &err);
+        struct err err = { "the packer cannot be connected" };
+        int r;
 
+        if (kind == FRONT_LEDGER)
+                r = desk_reconnect_take(state->desk, fd, &err);
+        else if (kind == FRONT_PACKER)
+                r = porter_connect_take(state->porter, fd);
+        else
+                r = client_reconnect_take(state->client, fd, &err);
         if (r < 0)
                 log_error("%s", err.text);
         else
-                log_debug("connected to a new %s", is_ledger ? "ledger" : "runner");
+                log_debug("connected to a new %s",
+                          kind == FRONT_LEDGER   ? "ledger"
+                          : kind == FRONT_PACKER ? "packer"
+                                                 : "runner");
 }
 
 static void on_control(evutil_socket_t fd, short what, void *arg)
@@ -139,6 +148,9 @@ static int front_open(struct front_state *state, struct err *err)
         r = desk_new_take(state->base, -1, on_ledger_lost, state, &state->desk, err);
         if (r < 0)
                 return r;
+        state->porter = porter_new(state->base, front->catalog);
+        if (!state->porter)
+                return err_set(err, -ENOMEM, "front: out of memory");
         r = pool_new(state->base, PARSE_THREADS, &state->pool, err);
         if (r < 0)
                 return r;
@@ -151,6 +163,7 @@ static int front_open(struct front_state *state, struct err *err)
                                          .base = state->base,
                                          .client = state->client,
                                          .desk = state->desk,
+                                         .porter = state->porter,
                                          .pool = state->pool };
         return server_init(&state->server, err);
 }
@@ -161,6 +174,7 @@ static void front_close(struct front_state *state)
         pool_free(state->pool);
         client_free(state->client);
         desk_free(state->desk);
+        porter_free(state->porter);
         for (size_t i = 0; i < ARRAY_LEN(state->events); i++)
                 if (state->events[i])
                         event_free(state->events[i]);

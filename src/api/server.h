@@ -15,6 +15,7 @@ struct event;
 struct event_base;
 struct front;
 struct pool;
+struct porter;
 
 TAILQ_HEAD(conn_list, conn);
 TAILQ_HEAD(websocket_list, websocket);
@@ -24,6 +25,7 @@ struct server {
         struct event_base *base;
         struct client *client;
         struct desk *desk;
+        struct porter *porter;
         struct pool *pool;
         struct event **listeners;
         struct event *pause; /* ends a pause of the listeners after running out of descriptors */
@@ -39,7 +41,7 @@ struct server {
         bool draining;
 };
 
-/* @server is zeroed but for front, base, client, desk and pool. */
+/* @server is zeroed but for front, base, client, desk, porter and pool. */
 int server_init(struct server *server, struct err *err) MUST_USE;
 void server_deinit(struct server *server);
 

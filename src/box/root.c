@@ -324,11 +324,49 @@ static int files_step(const void *boot)
         return r ? r : make_pid_links(boot);
 }
 
+static bool has_packages(const char *path)
+{
+        DIR *dir = *path ? opendir(path) : NULL;
+        struct dirent *entry;
+        bool has = false;
+
+        while (dir && !has && (entry = readdir(dir)))
+                has = entry->d_name[0] != '.';
+        if (dir)
+                closedir(dir);
+        return has;
+}
+
+/*
+ * Packages lie where the operator put the data directory, which is nobody's business in a box: the overlay is made over a
+ * bind mount, whose relative name is all that it shows in mountinfo.
+ */
+static int make_packages(const struct slot_boot *boot)
+{
+        static const char layer[] = "tmp";
+        char where[PATH_MAX];
+        int r;
+
+        if (!has_packages(boot->packages))
+                return 0;
+        r = make_folders(boot, SLOT_PACKAGES);
+        if (r < 0)
+                return r;
+        if (mount(boot->packages, layer, NULL, MS_BIND, NULL) < 0)
+                return -errno;
+        r = mount_toolchain(at(boot, SLOT_PACKAGES, where), layer, empty_layer);
+        if (umount2(layer, MNT_DETACH) < 0 && r == 0)
+                r = -errno;
+        r = r ? r : make_folders(boot, "/coderunr");
+        return r ? r : make_link(boot, "/coderunr/packages", SLOT_PACKAGES); /* where CodeRunr's were built for */
+}
+
 static int toolchain_step(const void *boot)
 {
         int r = make_trees(boot);
 
-        return r ? r : make_bins(boot);
+        r = r ? r : make_bins(boot);
+        return r ? r : make_packages(boot);
 }
 
 static int pivot_step(const void *boot)

@@ -21,6 +21,9 @@ enum {
         SLOT_DIRECTORIES_MAX = 2048,
 };
 
+/* Where installed packages are, seen from a box. */
+#define SLOT_PACKAGES "/piston/packages"
+
 /* Step whose failure the warden reports; see steps.def. */
 enum step {
 #define STEP(NAME, text) STEP_##NAME,
@@ -68,6 +71,7 @@ struct slot_boot {
         uint32_t n_filter[SLOT_FILTERS];
         struct sock_filter filter[SLOT_FILTERS][SLOT_FILTER_MAX];
         char root[256]; /* empty directory to build the slot's root on */
+        char packages[256]; /* folder shown as SLOT_PACKAGES unless it is empty; "": none */
         char directories
                 [SLOT_DIRECTORIES_MAX]; /* further toolchain folders, NUL between, empty word at the end */
 };

@@ -111,6 +111,11 @@ static int fill_boot(struct warden *warden, struct err *err)
                 return err_set(err, -ENAMETOOLONG, "the data directory's path is longer than %zu bytes",
                                sizeof(boot->root) - 8);
         snprintf(boot->root, sizeof(boot->root), "%s", warden->args.root);
+        if (warden->args.packages && strlen(warden->args.packages) >= sizeof(boot->packages))
+                return err_set(err, -ENAMETOOLONG, "the data directory's path is longer than %zu bytes",
+                               sizeof(boot->packages) - 16);
+        snprintf(boot->packages, sizeof(boot->packages), "%s",
+                 warden->args.packages ? warden->args.packages : "");
         boot->magic = SLOT_MAGIC;
         boot->cpus = (uint32_t)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
         boot->disk_bytes = warden->args.disk_bytes;

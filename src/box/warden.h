@@ -4,7 +4,7 @@
  * Warden: makes slots, keeps them alive, leaves nothing behind.  Root, single-threaded, parses nothing.
  *
  * Who owns which ids, counted from the uid range's first:
- *   +0 front, +1 runner, +2 ledger, +64+n programs of slot n, +2048+n first processes (init) of slot n's boxes
+ *   +0 front, +1 runner, +2 ledger, +3 packer, +64+n programs of slot n, +2048+n first processes (init) of slot n's boxes
  * A range belongs to one engine at a time (a lock in /run); a second engine takes the next free range.
  */
 
@@ -19,6 +19,7 @@ enum {
         WARDEN_UID_FRONT = 0,
         WARDEN_UID_RUNNER = 1,
         WARDEN_UID_LEDGER = 2,
+        WARDEN_UID_PACKER = 3,
         WARDEN_UID_SLOT = 64,
         WARDEN_UID_INIT = 2048,
         WARDEN_UIDS = 4096,
@@ -29,6 +30,7 @@ struct warden_args {
         const char *keeper; /* path of the keeper program */
         const char *root;   /* an empty directory; slots build their roots over it, each in its own view */
         const char *directories;   /* further toolchain folders, comma between */
+        const char *packages;      /* folder of installed packages; NULL: none */
         const char *cgroup_parent; /* cgroups.h; NULL or "": the group it was started in */
         uint32_t n_slots;
         uint32_t uid_base;

@@ -63,6 +63,11 @@ static int add_sources(struct builder *b)
         return r;
 }
 
+static int add_code(struct builder *b)
+{
+        return add_words(b, b->job->code);
+}
+
 /* "src/main.c" -> "src/main" */
 static size_t stem_len(const char *name)
 {
@@ -120,6 +125,8 @@ static int add_argv(struct builder *b)
         for (; *word && r == 0; word++) {
                 if (streq(*word, "{sources}"))
                         r = add_sources(b);
+                else if (streq(*word, "{code}"))
+                        r = add_code(b);
                 else if (streq(*word, "{args}"))
                         r = add_words(b, b->job->args);
                 else

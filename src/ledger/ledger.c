@@ -7,6 +7,7 @@
  */
 #include "ledger/ledger.h"
 #include "job/link.h"
+#include "job/parcel.h"
 #include "ledger/book.h"
 #include "ledger/cards.h"
 #include "ledger/loans.h"
@@ -26,6 +27,7 @@ struct ledger {
         const struct ledger_args *args;
         int control;
         struct book book;
+        struct shelf_end *shelf; /* NULL: there is no packer */
         struct event *controlled, *terminated, *tick;
 };
 
@@ -118,6 +120,12 @@ static int front_take(struct ledger *ledger, int fd)
         return link_new_take(ledger->book.base, fd, &front_fns, ledger, &ledger->book.front);
 }
 
+static int shelf_take_end(struct ledger *ledger, int fd)
+{
+        shelf_end_free(TAKE_PTR(ledger->shelf));
+        return shelf_end_new_take(ledger->book.base, fd, ledger->book.catalog, NULL, NULL, &ledger->shelf);
+}
+
 static void stop(struct ledger *ledger)
 {
         struct book *book = &ledger->book;
@@ -165,6 +173,8 @@ static void on_control(evutil_socket_t socket, short what, void *arg)
                 r = front_take(ledger, TAKE_FD(fds[0]));
         else if (r == 0 && message.kind == LEDGER_RUNNER)
                 r = works_runner_take(ledger->book.works, TAKE_FD(fds[0]), &err);
+        else if (r == 0 && message.kind == LEDGER_SHELF)
+                r = shelf_take_end(ledger, TAKE_FD(fds[0]));
         fdio_close_all(fds, n_fds);
         if (r < 0)
                 log_error("control message kind=%u: %s", message.kind, err.text[0] ? err.text : strerror(-r));
@@ -206,6 +216,7 @@ static void ledger_close(struct ledger *ledger)
 
         link_free(ledger->book.front);
         ledger->book.front = NULL;
+        shelf_end_free(ledger->shelf);
         book_close(&ledger->book);
         for (size_t i = 0; i < ARRAY_LEN(events); i++)
                 if (events[i])

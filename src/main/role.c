@@ -87,9 +87,13 @@ static int load_filter(enum role_kind kind)
         if (r == 0 && seccomp_syscall_resolve_name(#call) >= 0)                                              \
                 r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, seccomp_syscall_resolve_name(#call), 0);
 #define ROLE_ALLOW_FILES(call, why)                                                                          \
-        if (kind == ROLE_FILES)                                                                              \
+        if (kind != ROLE_PLAIN)                                                                              \
+        ROLE_ALLOW(call, why)
+#define ROLE_ALLOW_NETWORK(call, why)                                                                        \
+        if (kind == ROLE_NETWORK)                                                                            \
         ROLE_ALLOW(call, why)
 #include "main/role.def"
+#undef ROLE_ALLOW_NETWORK
 #undef ROLE_ALLOW_FILES
 #undef ROLE_ALLOW
         if (r == 0)

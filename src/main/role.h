@@ -12,6 +12,7 @@
 enum role_kind {
         ROLE_PLAIN, /* opens no file */
         ROLE_FILES, /* keeps files, in the folder that is its root by then */
+        ROLE_NETWORK, /* keeps files too, and talks to other machines */
 };
 
 struct err;

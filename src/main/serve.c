@@ -2,9 +2,9 @@
  * Serve: the warden's process.  It starts the runner, the front and the keepers, hands the sockets round, and starts
  * again whatever ends before it should.
  *
- *   front, runner, ledger ── one socketpair between any two  made anew when either is
+ *   front, runner, ledger, packer ── a socketpair between any two  made anew when either is
  *   runner ──────── one socketpair per slot ──────── keeper  made anew when the keeper is
- *   control: one socketpair each to front, runner and ledger; its end is the order to stop
+ *   control: one socketpair each to front, runner, ledger and packer; its end is the order to stop
  *
  * When the runner ends, its slot sockets end with it, so every keeper ends its box and leaves, and all slots are made
  * again.  When this process ends, control sockets end and keepers get SIGKILL from the kernel: nothing outlives it.
@@ -18,7 +18,9 @@
 #include "main/backoff.h"
 #include "main/bounds.h"
 #include "main/listen.h"
+#include "main/packages.h"
 #include "main/role.h"
+#include "packer/packer.h"
 #include "runner/runner.h"
 #include "runtime/catalog.h"
 #include "util/clock.h"
@@ -58,6 +60,7 @@ struct engine {
         struct child front;
         struct child runner;
         struct child ledger;
+        struct child packer;
         struct backoff *slots;
         uint32_t n_slots;
         bool stopping;
@@ -109,11 +112,12 @@ static uint32_t count_slots(const struct config *config)
 static int open_warden(struct engine *engine, struct err *err)
 {
         const struct config *config = engine->config;
-        char root[PATH_MAX];
+        char root[PATH_MAX], packages[PACKAGES_PATH_MAX];
         struct warden_args args = {
                 .keeper = config->keeper,
                 .root = root,
                 .directories = config->extra_directories,
+                .packages = packages,
                 .cgroup_parent = config->cgroup_parent,
                 .n_slots = engine->n_slots,
                 .uid_base = (uint32_t)config->uid_base,
@@ -124,6 +128,7 @@ static int open_warden(struct engine *engine, struct err *err)
 
         snprintf(root, sizeof(root), "%s/root", config->data_directory);
         r = make_directory(root, 0700, err);
+        r = r ? r : packages_path(config, packages, err);
         return r ? r : warden_open(&engine->warden, &args, err);
 }
 
@@ -183,7 +188,8 @@ static int prepare(struct engine *engine, struct err *err)
         engine->slots = calloc(engine->n_slots, sizeof(*engine->slots));
         must(engine->slots);
         r = open_warden(engine, err);
-        return r ? r : prepare_store(engine, err);
+        r = r ? r : prepare_store(engine, err);
+        return r ? r : packages_prepare(config, engine->warden.uid_base + WARDEN_UID_PACKER, err);
 }
 
 static int open_signals(struct engine *engine, struct err *err)
@@ -276,54 +282,62 @@ NORETURN static void become_ledger(struct engine *engine, int control)
         exit(ledger_run(&args));
 }
 
-/* Hand a descriptor to a child, which may have died meanwhile: then it is told nothing, and starts anew. */
-static void give(struct child *child, const void *message, size_t n, int fd)
+NORETURN static void become_packer(struct engine *engine, int control)
 {
-        struct iovec iov = { (void *)(uintptr_t)message, n };
+        struct packer_args args = { .config = engine->config, .control = control };
+        struct err err = { "" };
+        int keep[2] = { control, args.folder = packages_enter(engine->config, &err) };
 
+        if (args.folder < 0 ||
+            role_enter("packer", ROLE_NETWORK, engine->warden.uid_base + WARDEN_UID_PACKER, keep, 2, &err) < 0) {
+                log_error("%s", err.text);
+                _exit(1);
+        }
+        exit(packer_run(&args));
+}
+
+/* Hand a descriptor to a child, which may have died meanwhile: then it is told nothing, and starts anew. */
+static void give(struct engine *engine, struct child *child, uint32_t kind, uint32_t index, int fd)
+{
+        struct runner_message message = { kind, index };
+        char byte = (char)kind;
+        struct iovec iov = { &message, sizeof(message) };
+
+        _Static_assert(sizeof(struct ledger_message) == sizeof(message), "one form for all");
+        _Static_assert(sizeof(struct packer_message) == sizeof(message), "one form for all");
+        if (child == &engine->front)
+                iov = (struct iovec){ &byte, 1 };
         if (child->pid > 0 && fdio_send(child->control, &iov, 1, &fd, 1) != 0)
                 log_warn("a child did not take its socket");
         close(fd);
 }
 
-static void give_runner(struct engine *engine, uint32_t kind, uint32_t index, int fd)
+/* Connect @child, which was just started, with those that are there. */
+static void join(struct engine *engine, const struct child *child)
 {
-        give(&engine->runner, &(struct runner_message){ kind, index }, sizeof(struct runner_message), fd);
-}
-
-static void give_ledger(struct engine *engine, uint32_t kind, int fd)
-{
-        give(&engine->ledger, &(struct ledger_message){ kind, 0 }, sizeof(struct ledger_message), fd);
-}
-
-static void join_front_runner(struct engine *engine)
-{
+        const struct {
+                struct child *a;
+                uint32_t to_a;
+                struct child *b;
+                uint32_t to_b;
+        } rows[] = {
+                { &engine->front, FRONT_RUNNER, &engine->runner, RUNNER_FRONT },
+                { &engine->front, FRONT_LEDGER, &engine->ledger, LEDGER_FRONT },
+                { &engine->ledger, LEDGER_RUNNER, &engine->runner, RUNNER_LEDGER },
+                { &engine->packer, PACKER_RUNNER, &engine->runner, RUNNER_PACKER },
+                { &engine->packer, PACKER_SHELF, &engine->runner, RUNNER_SHELF },
+                { &engine->packer, PACKER_LEDGER, &engine->ledger, LEDGER_SHELF },
+                { &engine->packer, PACKER_FRONT, &engine->front, FRONT_PACKER },
+        };
         int link[2];
 
-        if (engine->front.pid <= 0 || engine->runner.pid <= 0 || pair(link) < 0)
-                return;
-        give(&engine->front, &(char){ FRONT_RUNNER }, 1, link[0]);
-        give_runner(engine, RUNNER_FRONT, 0, link[1]);
-}
-
-static void join_front_ledger(struct engine *engine)
-{
-        int link[2];
-
-        if (engine->front.pid <= 0 || engine->ledger.pid <= 0 || pair(link) < 0)
-                return;
-        give(&engine->front, &(char){ FRONT_LEDGER }, 1, link[0]);
-        give_ledger(engine, LEDGER_FRONT, link[1]);
-}
-
-static void join_ledger_runner(struct engine *engine)
-{
-        int link[2];
-
-        if (engine->ledger.pid <= 0 || engine->runner.pid <= 0 || pair(link) < 0)
-                return;
-        give_ledger(engine, LEDGER_RUNNER, link[0]);
-        give_runner(engine, RUNNER_LEDGER, 0, link[1]);
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                if ((child != rows[i].a && child != rows[i].b) || rows[i].a->pid <= 0 || rows[i].b->pid <= 0 ||
+                    (child == &engine->front && rows[i].b == &engine->runner) || pair(link) < 0)
+                        continue;
+                give(engine, rows[i].a, rows[i].to_a, 0, link[0]);
+                give(engine, rows[i].b, rows[i].to_b, 0, link[1]);
+        }
 }
 
 /* True in the child, whose end of the control socket is *ret_control. */
@@ -352,8 +366,7 @@ static void start_runner(struct engine *engine)
 
         if (spawn(&engine->runner, &control))
                 become_runner(engine, control);
-        join_front_runner(engine);
-        join_ledger_runner(engine);
+        join(engine, &engine->runner);
 }
 
 static void start_ledger(struct engine *engine)
@@ -362,8 +375,16 @@ static void start_ledger(struct engine *engine)
 
         if (spawn(&engine->ledger, &control))
                 become_ledger(engine, control);
-        join_ledger_runner(engine);
-        join_front_ledger(engine);
+        join(engine, &engine->ledger);
+}
+
+static void start_packer(struct engine *engine)
+{
+        int control;
+
+        if (spawn(&engine->packer, &control))
+                become_packer(engine, control);
+        join(engine, &engine->packer);
 }
 
 static void start_front(struct engine *engine)
@@ -375,8 +396,8 @@ static void start_front(struct engine *engine)
         if (spawn(&engine->front, &control))
                 become_front(engine, control, link[0]);
         close(link[0]);
-        give_runner(engine, RUNNER_FRONT, 0, link[1]);
-        join_front_ledger(engine);
+        give(engine, &engine->runner, RUNNER_FRONT, 0, link[1]); /* the other end went with the fork */
+        join(engine, &engine->front);
 }
 
 static void start_slot(struct engine *engine, uint32_t slot)
@@ -390,7 +411,7 @@ static void start_slot(struct engine *engine, uint32_t slot)
                 (void)backoff_ended(&engine->slots[slot], clock_now_ns());
                 return;
         }
-        give_runner(engine, RUNNER_SLOT, slot, socket);
+        give(engine, &engine->runner, RUNNER_SLOT, slot, socket);
 }
 
 /* ---- supervising ---- */
@@ -419,8 +440,12 @@ static void reap(struct engine *engine)
                         child_ended(engine, &engine->runner, "runner", status);
                 else if (pid == engine->ledger.pid)
                         child_ended(engine, &engine->ledger, "ledger", status);
+                else if (pid == engine->packer.pid)
+                        child_ended(engine, &engine->packer, "packer", status);
                 else if ((slot = warden_reaped(&engine->warden, pid)) >= 0 && !engine->stopping) {
                         log_debug("the keeper of slot %d ended and is started again", slot);
+                        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+                                engine->slots[slot].failures = 0; /* the runner hung up: packages came or went */
                         (void)backoff_ended(&engine->slots[slot], clock_now_ns());
                 }
         }
@@ -445,6 +470,8 @@ static int start_due(struct engine *engine)
                 start_runner(engine);
         if (due(&engine->ledger.backoff, now, &next))
                 start_ledger(engine);
+        if (due(&engine->packer.backoff, now, &next))
+                start_packer(engine);
         if (due(&engine->front.backoff, now, &next))
                 start_front(engine);
         for (uint32_t i = 0; i < engine->n_slots && engine->runner.pid > 0; i++)
@@ -504,6 +531,7 @@ static void close_engine(struct engine *engine)
 {
         engine->stopping = true;
         end_child(engine, &engine->front);
+        end_child(engine, &engine->packer);
         end_child(engine, &engine->ledger);
         end_child(engine, &engine->runner);
         warden_close(&engine->warden);
@@ -534,7 +562,8 @@ int serve(const struct config *config)
                                  .warden = { .lock = -1 },
                                  .front = { .control = -1 },
                                  .runner = { .control = -1 },
-                                 .ledger = { .control = -1 } };
+                                 .ledger = { .control = -1 },
+                                 .packer = { .control = -1 } };
         struct err err = { "" };
         int r = open_signals(&engine, &err);
 
@@ -547,6 +576,7 @@ int serve(const struct config *config)
         }
         start_runner(&engine);
         start_ledger(&engine);
+        start_packer(&engine);
         start_front(&engine);
         for (uint32_t i = 0; i < engine.n_slots; i++)
                 start_slot(&engine, i);

@@ -12,6 +12,7 @@
 #include "runner/runner.h"
 #include "config/config.h"
 #include "job/link.h"
+#include "job/parcel.h"
 #include "job/wire.h"
 #include "runner/live.h"
 #include "runner/schedule.h"
@@ -28,6 +29,7 @@
 #define PATIENCE_NS (30 * NSEC_PER_SEC)
 #define FLUSH_NS    NSEC_PER_SEC
 #define TICK_USEC   20000
+#define SHELF_USEC  500000
 /* Of files and stdin that wait; beyond it a full queue of large jobs would be a full machine. */
 #define PENDING_BYTES_MAX (2 * GIB)
 
@@ -37,7 +39,7 @@ enum {
         FDS_OF_A_JOB = 3,   /* files, stdin, and its answer on the way out */
 };
 
-enum { PEER_FRONT, PEER_LEDGER };
+enum { PEER_FRONT, PEER_LEDGER, PEER_PACKER };
 
 /* Who hands us jobs.  Each counts its tickets itself: ours are theirs with the place of the peer in the lowest digit. */
 struct peer {
@@ -57,6 +59,10 @@ struct runner {
         uint64_t stop_ns; /* when stopping ends, 0: not stopping */
         bool ended;       /* the patience is over */
         struct schedule schedule;
+        struct shelf_end *shelf; /* NULL: there is no packer */
+        uint64_t shelf_number;
+        bool has_shelf;
+        struct event *freed; /* ticks until no job uses what has gone */
 };
 
 static void send_result(void *arg, uint64_t ticket, const struct result *result)
@@ -202,6 +208,37 @@ static int peer_take(struct runner *runner, unsigned index, int fd)
         return link_new_take(runner->base, fd, &peer_fns, peer, &peer->link);
 }
 
+/* The second look comes a moment after the shelf: by then jobs on their way to us have arrived. */
+static void on_freed(evutil_socket_t fd, short what, void *arg)
+{
+        struct runner *runner = arg;
+
+        if (!runner->shelf || schedule_uses_gone(&runner->schedule))
+                return;
+        event_del(runner->freed);
+        shelf_end_free_up(runner->shelf, runner->shelf_number);
+}
+
+/* The first shelf is what all slots show already: they were made after us. */
+static void on_shelf(void *arg, uint64_t number, bool changed)
+{
+        struct runner *runner = arg;
+        struct timeval moment = { .tv_usec = SHELF_USEC };
+
+        if (changed && runner->has_shelf)
+                schedule_retire_slots(&runner->schedule);
+        runner->shelf_number = number;
+        runner->has_shelf = true;
+        if (event_add(runner->freed, &moment) < 0)
+                log_error("packages that were uninstalled stay until the next change");
+}
+
+static int shelf_take_end(struct runner *runner, int fd)
+{
+        shelf_end_free(TAKE_PTR(runner->shelf));
+        return shelf_end_new_take(runner->base, fd, runner->args->catalog, on_shelf, runner, &runner->shelf);
+}
+
 static bool is_quiet(const struct runner *runner)
 {
         for (size_t i = 0; i < SCHEDULE_PEERS; i++)
@@ -250,6 +287,10 @@ static void control_take(struct runner *runner, const struct runner_message *mes
                 r = peer_take(runner, PEER_FRONT, TAKE_FD(*fd));
         else if (message->kind == RUNNER_LEDGER)
                 r = peer_take(runner, PEER_LEDGER, TAKE_FD(*fd));
+        else if (message->kind == RUNNER_PACKER)
+                r = peer_take(runner, PEER_PACKER, TAKE_FD(*fd));
+        else if (message->kind == RUNNER_SHELF)
+                r = shelf_take_end(runner, TAKE_FD(*fd));
         else
                 r = -EINVAL;
         if (r < 0)
@@ -305,7 +346,8 @@ static int events_start(struct runner *runner)
 {
         runner->terminated = evsignal_new(runner->base, SIGTERM, on_signal, runner);
         runner->tick = event_new(runner->base, -1, EV_PERSIST, on_tick, runner);
-        if (!runner->terminated || !runner->tick)
+        runner->freed = event_new(runner->base, -1, EV_PERSIST, on_freed, runner);
+        if (!runner->terminated || !runner->tick || !runner->freed)
                 return -ENOMEM;
         if (event_add(runner->terminated, NULL) < 0)
                 return -ENOMEM;
@@ -342,11 +384,12 @@ static int runner_start(struct runner *runner, int *front)
 
 static void runner_free(struct runner *runner)
 {
-        struct event *events[] = { runner->controlled, runner->terminated, runner->tick };
+        struct event *events[] = { runner->controlled, runner->terminated, runner->tick, runner->freed };
 
         for (size_t i = 0; i < SCHEDULE_PEERS; i++)
                 link_free(runner->peers[i].link);
         schedule_deinit(&runner->schedule);
+        shelf_end_free(runner->shelf);
         for (size_t i = 0; i < ARRAY_LEN(events); i++)
                 if (events[i])
                         event_free(events[i]);
@@ -369,6 +412,7 @@ int runner_run(const struct runner_args *args)
         runner->args = args;
         runner->peers[PEER_FRONT] = (struct peer){ runner, "front", NULL, PEER_FRONT };
         runner->peers[PEER_LEDGER] = (struct peer){ runner, "ledger", NULL, PEER_LEDGER };
+        runner->peers[PEER_PACKER] = (struct peer){ runner, "packer", NULL, PEER_PACKER };
         runner->control = TAKE_FD(control);
         runner->patience_ns = args->patience_ns ? args->patience_ns : PATIENCE_NS;
         r = runner_start(runner, &front);

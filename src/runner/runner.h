@@ -14,6 +14,8 @@ enum runner_control {
         RUNNER_SLOT = 1, /* a keeper's socket for slot `index`, new or in place of another */
         RUNNER_FRONT,    /* the front was started anew: its socket; the jobs of the old one are dropped */
         RUNNER_LEDGER,   /* the same for the ledger, which is a client like the front */
+        RUNNER_PACKER,   /* the same for the packer, which has archives unpacked in boxes */
+        RUNNER_SHELF,    /* the packer's word on which packages there are (job/parcel.h) */
 };
 
 /* One message on the control socket, with one descriptor beside it. */

@@ -14,6 +14,7 @@
 #include "runner/schedule.h"
 #include "runner/live.h"
 #include "runner/stage.h"
+#include "runtime/runtime.h"
 #include "util/err.h"
 #include "util/log.h"
 
@@ -356,6 +357,24 @@ int schedule_taken(struct schedule *schedule, uint64_t ticket, uint64_t n)
 int schedule_slot_take(struct schedule *schedule, size_t index, int fd)
 {
         return slots_set_take(&schedule->slots, index, fd);
+}
+
+void schedule_retire_slots(struct schedule *schedule)
+{
+        slots_retire(&schedule->slots);
+}
+
+bool schedule_uses_gone(const struct schedule *schedule)
+{
+        const struct task *task;
+
+        TAILQ_FOREACH(task, &schedule->pending, link)
+        if (task->runtime->gone)
+                return true;
+        TAILQ_FOREACH(task, &schedule->running, link)
+        if (task->runtime->gone)
+                return true;
+        return false;
 }
 
 void schedule_refuse_pending(struct schedule *schedule)

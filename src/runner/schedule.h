@@ -15,7 +15,7 @@ struct event_base;
 
 enum {
         SCHEDULE_BUCKETS = 4096,
-        SCHEDULE_PEERS = 2, /* clients; whose a task is its ticket tells, modulo this */
+        SCHEDULE_PEERS = 3, /* clients; whose a task is its ticket tells, modulo this */
         SCHEDULE_FULL = 1,  /* outcomes of schedule_add_take() */
         SCHEDULE_DOUBLE,    /* there is a task of this ticket */
 };
@@ -66,6 +66,12 @@ void schedule_signal(struct schedule *schedule, uint64_t ticket, int number);
 
 /* A keeper's socket; see slots_set_take(). */
 int schedule_slot_take(struct schedule *schedule, size_t index, int fd) MUST_USE;
+
+/* Packages came or went: see slots_retire(). */
+void schedule_retire_slots(struct schedule *schedule);
+
+/* Is there a task whose runtime is gone? */
+bool schedule_uses_gone(const struct schedule *schedule);
 
 /* Answer what has not begun with VERDICT_OVERLOADED; what has begun goes on. */
 void schedule_refuse_pending(struct schedule *schedule);

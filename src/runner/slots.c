@@ -39,7 +39,9 @@ static void report_take(struct slot *slot, const struct box_report *report)
 {
         struct slots *slots = slot->slots;
 
-        if (report->end == END_READY) {
+        if (report->end == END_READY && slot->stale && !slot->task) {
+                slot_drop(slot);
+        } else if (report->end == END_READY) {
                 if (slot->task) {
                         log_warn("slot %zu has a new box while its stage still runs; it is given up",
                                  slot->index);
@@ -115,6 +117,7 @@ int slots_set_take(struct slots *slots, size_t index, int fd)
         }
         slot_drop(slot);
         slot->fd = fd;
+        slot->stale = false;
         slot->event = event;
         slots->n_live++;
         return 0;
@@ -136,4 +139,13 @@ void slots_give_back(struct slots *slots, struct slot *slot)
 {
         slot->ready = true;
         TAILQ_INSERT_HEAD(&slots->ready, slot, link);
+}
+
+void slots_retire(struct slots *slots)
+{
+        for (size_t i = 0; i < slots->n; i++)
+                slots->all[i].stale = slots->all[i].fd >= 0;
+        for (size_t i = 0; i < slots->n; i++)
+                if (slots->all[i].ready)
+                        slot_drop(&slots->all[i]);
 }

@@ -20,6 +20,7 @@ struct slot {
         int fd; /* -1: no keeper now */
         struct event *event;
         bool ready;
+        bool stale;        /* its root shows packages as they were: no job more */
         struct task *task; /* whose stage runs here */
         uint64_t run;      /* number of that stage, as told to the keeper */
 };
@@ -54,6 +55,9 @@ int slots_set_take(struct slots *slots, size_t index, int fd) MUST_USE;
  * there is none.  It is no longer ready: order a run, or give it back. */
 struct slot *slots_take(struct slots *slots, const struct slot *avoid);
 void slots_give_back(struct slots *slots, struct slot *slot);
+
+/* What the roots of slots show has changed: hang up on those that are ready, on the others when they get ready. */
+void slots_retire(struct slots *slots);
 
 /* Hang up on a keeper; tells on_gone. */
 void slot_drop(struct slot *slot);

@@ -94,9 +94,9 @@ int task_new(const struct wire_job *job, int fds[WIRE_FDS_MAX], const struct cat
         struct task *task;
         int r;
 
-        if (job->runtime >= catalog->n_runtimes)
+        runtime = catalog_at(catalog, job->runtime);
+        if (!runtime)
                 return err_set(err, -EBADMSG, "there is no runtime number %u", job->runtime);
-        runtime = &catalog->runtimes[job->runtime];
         r = limits_check(job, runtime, err);
         if (r < 0)
                 return r;

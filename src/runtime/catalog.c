@@ -12,6 +12,7 @@
 #include "runtime/discover.h"
 #include "runtime/manifest.h"
 #include "runtime/semver.h"
+#include "runtime/shelf.h"
 #include "util/bytes.h"
 #include "util/err.h"
 #include "util/log.h"
@@ -250,13 +251,12 @@ static bool is_offered(const struct candidate *candidate)
         return !range || semver_satisfies(&version, range);
 }
 
-static void settle_limits(const struct config *config, struct runtime *runtime,
-                          const struct manifest *manifest)
+static void settle_limits(const struct config *config, struct runtime *runtime, const struct limits *own)
 {
         memcpy(runtime->limits, config->limits, sizeof(runtime->limits));
         for (int stage = 0; stage < STAGE_COUNT; stage++)
                 for (int i = 0; i < LIMIT_COUNT; i++) {
-                        uint64_t value = limit_get(&manifest->limits[stage], (enum limit)i);
+                        uint64_t value = limit_get(&own[stage], (enum limit)i);
 
                         if (value)
                                 *limit_at(&runtime->limits[stage], (enum limit)i) = value;
@@ -282,21 +282,10 @@ static void settle_doors(const struct config *config, struct runtime *runtime)
                         *limit_at(&runtime->doors[STAGE_RUN], times[i]) = most;
 }
 
-static void runtime_deinit(struct runtime *runtime)
+void catalog_settle(const struct config *config, struct runtime *runtime, const struct limits *own)
 {
-        free(runtime->language);
-        free(runtime->version);
-        free(runtime->title);
-        free(runtime->package);
-        document_list_free(runtime->aliases);
-        document_list_free(runtime->extensions);
-        document_list_free(runtime->companions);
-        document_list_free(runtime->env);
-        for (int i = 0; i < STAGE_COUNT; i++) {
-                document_list_free(runtime->stages[i].argv);
-                document_list_free(runtime->stages[i].env);
-        }
-        *runtime = (struct runtime){ 0 };
+        settle_limits(config, runtime, own);
+        settle_doors(config, runtime);
 }
 
 static bool fill_stage(struct runtime_stage *to, const struct runtime_stage *from, const char *tool)
@@ -334,8 +323,7 @@ static int make_runtime(const struct config *config, const struct candidate *can
         runtime->rename = m->rename;
         runtime->naming = m->naming;
         runtime->any_file = m->any_file;
-        settle_limits(config, runtime, m);
-        settle_doors(config, runtime);
+        catalog_settle(config, runtime, m->limits);
         return 0;
 }
 
@@ -417,7 +405,8 @@ static int build(struct builder *b, struct catalog *catalog, struct err *err)
                 return r;
         catalog->runtimes = calloc(b->n_candidates + 1, sizeof(*catalog->runtimes));
         catalog->missing = calloc(b->n_manifests + 1, sizeof(*catalog->missing));
-        if (!catalog->runtimes || !catalog->missing)
+        catalog->shelf = shelf_new();
+        if (!catalog->runtimes || !catalog->missing || !catalog->shelf)
                 return no_memory(err);
         for (size_t i = 0; i < b->n_manifests && r == 0; i++)
                 r = add_manifest(b, catalog, &b->manifests[i], err);
@@ -449,7 +438,24 @@ void catalog_deinit(struct catalog *catalog)
         }
         free(catalog->runtimes);
         free(catalog->missing);
+        shelf_free(catalog->shelf);
         *catalog = (struct catalog){ 0 };
+}
+
+const struct runtime *catalog_at(const struct catalog *catalog, uint32_t index)
+{
+        if (index < catalog->n_runtimes)
+                return &catalog->runtimes[index];
+        return catalog->shelf ? shelf_at(catalog->shelf, index) : NULL;
+}
+
+const struct runtime *catalog_next(const struct catalog *catalog, const struct runtime *last)
+{
+        size_t next = last ? (size_t)last->index + 1 : 0;
+
+        if (next < catalog->n_runtimes)
+                return &catalog->runtimes[next];
+        return catalog->shelf ? shelf_next(catalog->shelf, last) : NULL;
 }
 
 static bool is_called(const struct runtime *runtime, const char *name)
@@ -467,8 +473,8 @@ const struct runtime *catalog_find(const struct catalog *catalog, const char *na
         const struct runtime *best = NULL;
         struct semver newest = { 0 };
 
-        for (size_t i = 0; i < catalog->n_runtimes; i++) {
-                const struct runtime *runtime = &catalog->runtimes[i];
+        for (const struct runtime *runtime = catalog_next(catalog, NULL); runtime;
+             runtime = catalog_next(catalog, runtime)) {
                 struct semver version;
 
                 if (!is_called(runtime, name) || semver_parse(runtime->version, &version) < 0 ||

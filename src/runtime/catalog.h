@@ -2,7 +2,8 @@
 
 /*
  * Catalog: the runtimes this engine offers, and the manifests it could offer if their tools were installed.
- * Built once at start, before the roles are divided; read-only afterwards.
+ * Built once at start, before the roles are divided; read-only afterwards but for the runtimes of packages, which come and
+ * go (runtime/shelf.h).
  */
 
 #include "runtime/runtime.h"
@@ -17,9 +18,12 @@ struct catalog_missing {
         char *apt; /* "apt-get install -y golang-go" */
 };
 
+struct shelf;
+
 struct catalog {
         struct runtime *runtimes; /* in the order of their manifests' file names */
         size_t n_runtimes;
+        struct shelf *shelf; /* runtimes of installed packages; NULL: none can come */
         struct catalog_missing *missing;
         size_t n_missing;
 };
@@ -33,6 +37,16 @@ struct catalog {
  */
 int catalog_load(const struct config *config, struct catalog *ret_catalog, struct err *err) MUST_USE;
 void catalog_deinit(struct catalog *catalog);
+
+/* Settle the limits of a runtime whose manifest or package sets @own, one per stage, 0 where it sets none. */
+void catalog_settle(const struct config *config, struct runtime *runtime, const struct limits *own);
+
+/* The runtime number @index, one of a manifest or of a package; NULL: there is none. */
+const struct runtime *catalog_at(const struct catalog *catalog, uint32_t index);
+
+/* The runtime behind @last in the order in which they are listed, NULL to begin and at the end; those that are gone are
+ * left out. */
+const struct runtime *catalog_next(const struct catalog *catalog, const struct runtime *last);
 
 /*
  * The newest runtime whose language or one of whose aliases is @name (case counts) and whose version

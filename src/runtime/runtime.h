@@ -18,6 +18,7 @@
  *   {main}        name of the main file as placed in the box
  *   {stem}        the same without its last extension
  *   {sources}     the main file, then every other code file with one of the runtime's extensions, one word each
+ *   {code}        every code file in the order in which they came, one word each
  *   {args}        the client's arguments, one word each
  *   {memory_mib}  the stage's memory limit in MiB, for runtimes that size their heap themselves
  */
@@ -33,7 +34,8 @@ struct runtime_stage {
 };
 
 struct runtime {
-        uint32_t index;    /* place in the catalog */
+        uint32_t index;    /* place in the catalog; that of a package's runtime is on its shelf */
+        bool gone;         /* its package was uninstalled: no new jobs; read and written atomically */
         char *language;    /* canonical name, as echoed in replies */
         char *version;     /* "3.11.2", always three numbers */
         char *title;       /* "Python", for people */

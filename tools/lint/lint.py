@@ -28,8 +28,9 @@ ARROWS = {
     "backend": {"util", "config", "job"},
     "ledger": {"util", "config", "runtime", "job", "backend"},
     "runner": {"util", "config", "runtime", "job", "box"},
+    "packer": {"util", "config", "runtime", "job", "box"},
     "api": {"util", "config", "runtime", "job"},
-    "main": {"util", "config", "runtime", "job", "backend", "box", "runner", "api", "backend", "ledger"},
+    "main": {"util", "config", "runtime", "job", "backend", "box", "runner", "api", "backend", "ledger", "packer"},
 }
 
 # Calls we do without: name, and what to write instead.

@@ -40,7 +40,7 @@ def a_stop_leaves_nothing():
     pids = all_pids(own)
     assert len(pids) >= 5 and engine.engine_groups(), pids
     status = own.stop()
-    assert status == 0, status
+    assert status == 0, (status, own.log()[-1500:])
     nothing_is_left(pids)
 
 
@@ -161,7 +161,7 @@ def kill_and_go_on(name):
         pids = all_pids(own)
     finally:
         status = own.stop()
-    assert status == 0, status
+    assert status == 0, (status, own.log()[-1500:])
     nothing_is_left(pids)
 
 

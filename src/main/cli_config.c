@@ -41,6 +41,22 @@ static bool print_option(const struct config *config, const char *name)
         return false;
 }
 
+/* A limit of one stage, or of both where they are the same. */
+static bool print_limit(const struct config *config, const char *name)
+{
+        enum limit limit;
+        uint64_t value;
+        int stage;
+
+        if (!limit_find(name, &limit, &stage))
+                return false;
+        value = limit_get(&config->limits[stage < 0 ? 1 : stage], limit);
+        if (stage < 0 && limit_get(&config->limits[0], limit) != value)
+                return false;
+        print_number(limit_rows[limit].unit == LIMIT_UNIT_NS ? value / NSEC_PER_MSEC : value);
+        return true;
+}
+
 int cli_config(int argc, char **argv)
 {
         bool json = false;
@@ -70,7 +86,8 @@ int cli_config(int argc, char **argv)
                 return EXIT_WRONG;
         if (arguments.operands.n == 0)
                 status = config_print(&config, json) < 0 ? EXIT_WRONG : 0;
-        else if (!print_option(&config, arguments.operands.p[0]))
+        else if (!print_option(&config, arguments.operands.p[0]) &&
+                 !print_limit(&config, arguments.operands.p[0]))
                 status = cli_fail(EXIT_USAGE, "there is no option '%s'; coderunr config lists them",
                                   arguments.operands.p[0]);
         config_deinit(&config);

@@ -55,15 +55,25 @@ enum log_level log_level(void)
 
 int log_level_parse(const char *text, enum log_level *ret_level)
 {
+        /* The words of the engines before us that are not ours. */
+        static const struct {
+                const char *name;
+                enum log_level level;
+        } others[] = { { "warning", LOG_WARN },
+                       { "trace", LOG_DEBUG },
+                       { "fatal", LOG_ERROR },
+                       { "panic", LOG_ERROR } };
+
         for (size_t i = 0; i < ARRAY_LEN(names); i++)
                 if (strcasecmp(text, names[i]) == 0) {
                         *ret_level = (enum log_level)i;
                         return 0;
                 }
-        if (strcasecmp(text, "warning") == 0) {
-                *ret_level = LOG_WARN;
-                return 0;
-        }
+        for (size_t i = 0; i < ARRAY_LEN(others); i++)
+                if (strcasecmp(text, others[i].name) == 0) {
+                        *ret_level = others[i].level;
+                        return 0;
+                }
         return -EINVAL;
 }
 

@@ -20,14 +20,18 @@ def one_sentence(text):
 
 @pytest.fixture
 def coderunr(tmp_path):
-    """Run `coderunr WORDS…` in an empty folder with a bare environment; streams are bytes only where asked."""
+    """Run `coderunr WORDS…` in an empty folder with a bare environment; streams are bytes only where asked.
+
+    A variable of None is taken away.
+    """
 
     def run(*words, env=None, text=True, stdin=None, timeout=60):
         bare = {name: value for name, value in os.environ.items()
                 if not name.startswith(("CODERUNR_", "PISTON_", "RUNNER_")) or name == "CODERUNR_CGROUP_PARENT"}
         bare["CODERUNR_DATA_DIRECTORY"] = str(tmp_path / "data")
+        merged = {name: value for name, value in {**bare, **(env or {})}.items() if value is not None}
         given = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
-        return subprocess.run([BINARY, *words], capture_output=True, text=text, env={**bare, **(env or {})},
+        return subprocess.run([BINARY, *words], capture_output=True, text=text, env=merged,
                               cwd=tmp_path, timeout=timeout, check=False, **given)
 
     return run

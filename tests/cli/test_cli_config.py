@@ -22,6 +22,9 @@ def test_one_value(coderunr):
     assert coderunr("config", "header_timeout").stdout == "10000\n"
     assert coderunr("config", "disable_networking").stdout == "true\n"
     assert coderunr("config", "request_body_limit").stdout == str(64 * 1024 * 1024) + "\n"
+    assert coderunr("config", "run_timeout").stdout == "3000\n"
+    assert coderunr("config", "max_process_count").stdout == "128\n"
+    assert coderunr("config", "max_process_count", "--compile-max-process-count=64").returncode == 2
 
 
 def test_precedence(coderunr, write, tmp_path):

@@ -425,6 +425,23 @@ def test_they_survive(tmp_path_factory, python):
         assert engine.stop() == 0
 
 
+def test_they_survive_a_kill(tmp_path_factory, python):
+    from conftest import Engine
+    folder = str(tmp_path_factory.mktemp("data"))
+    engine = Engine(folder, admin_key=KEY, max_concurrent_jobs=1)
+    question = put_question(engine, title="kept", test_cases=[{"input": "", "expected_output": "1"}])
+    jobs = [submit(engine, "python3", "import time\ntime.sleep(0.3)\nprint(1)", question_id=question) for _ in range(6)]
+    finished(engine, jobs[0])
+    engine.process.kill()
+    engine.process.wait()
+    engine = Engine(folder, admin_key=KEY)
+    try:
+        for job in jobs:
+            assert brief(finished(engine, job)) == ("SUCCESS", "Success", "", 1, 1)
+    finally:
+        assert engine.stop() == 0
+
+
 def test_questions_in_memory(start_engine):
     engine = start_engine(ephemeral="true", admin_key=KEY)
     names = [put_question(engine, id=name, title=title) for name, title in (("b", "1"), ("a", "2"), ("c", "3"), ("b", "4"))]

@@ -194,6 +194,19 @@ static uint64_t oom_kills(const struct account *account)
                                               : read_keyed(account->fd[ACCOUNT_MEMORY_OOM], "oom_kill");
 }
 
+int account_memory_event(const struct account *account)
+{
+        return account->fd[ACCOUNT_MEMORY_EVENT];
+}
+
+bool account_memory_killed(const struct account *account)
+{
+        uint64_t times;
+
+        (void)!read(account->fd[ACCOUNT_MEMORY_EVENT], &times, sizeof(times));
+        return oom_kills(account) > account->oom_base;
+}
+
 static uint64_t fork_failures(const struct account *account)
 {
         return account->v2[CONTROLLER_PIDS] ? v2_keyed(account, "pids.events", "max")

@@ -46,6 +46,12 @@ int account_begin(struct account *account, uint64_t memory_bytes, uint64_t proce
 /* A look at the running box: its CPU time so far.  Where the kernel keeps no peak of memory, it is looked at too. */
 uint64_t account_cpu_ns(struct account *account);
 
+/* v1: the descriptor that becomes readable when memory ran out, -1 on v2, where the kernel ends the whole group. */
+int account_memory_event(const struct account *account);
+
+/* Was anything killed for lack of memory since account_begin()?  Empties the event. */
+bool account_memory_killed(const struct account *account);
+
 void account_end(const struct account *account, struct account_usage *ret_usage);
 
 /* After the box is gone: v2 removes its group. */

@@ -112,6 +112,24 @@ static void test_memory_is_seen_by_the_kernel(void **state)
         bytes_deinit(&output);
 }
 
+/* On v1 the kernel kills one process; a parent that waits for something else must not turn that into a wall verdict. */
+static void test_memory_of_a_child_ends_the_box(void **state)
+{
+        const struct order_row row = { { "sh", "-c",
+                                         "(head -c 200m /dev/zero | tail -c 199m | wc -c) & sleep 60" },
+                                       .wall_ms = 10000,
+                                       .memory_mib = 32 };
+        struct bytes output = BYTES_INIT(65536);
+        struct box_report report = world_run(world.slots[0], &row, &output);
+
+        assert_true(report.oom_kills > 0);
+        assert_int_equal(report.end, END_EXITED);
+        assert_true(report.wall_ns < 9 * NSEC_PER_SEC);
+        /* and the next box of the slot starts with no such event */
+        assert_int_equal(world_run(world.slots[0], &rows[0], &output).wait_status, 0);
+        bytes_deinit(&output);
+}
+
 static void test_processes_disk_inodes_file_size(void **state)
 {
         const struct order_row forks = {
@@ -323,6 +341,7 @@ int main(void)
                 cmocka_unit_test(test_rows),
                 cmocka_unit_test(test_limits_end_when_they_say),
                 cmocka_unit_test(test_memory_is_seen_by_the_kernel),
+                cmocka_unit_test(test_memory_of_a_child_ends_the_box),
                 cmocka_unit_test(test_processes_disk_inodes_file_size),
                 cmocka_unit_test(test_kill_and_signal),
                 cmocka_unit_test(test_files_and_artefact),

@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -290,6 +291,19 @@ static int make_slot_groups(const struct cgroups *cgroups, uint32_t slot, struct
         return r;
 }
 
+/* KERNEL: v1 kills one process of the group, not the group; whoever waits for that one must be ended by us. */
+static int watch_memory(const char *folder, uint32_t slot, int oom_control, struct err *err)
+{
+        CLEANUP(close_fd) int control = open_file(folder, slot, "cgroup.event_control", O_WRONLY);
+        CLEANUP(close_fd) int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        char text[32];
+        int n = snprintf(text, sizeof(text), "%d %d", event, oom_control);
+
+        if (control < 0 || event < 0 || write(control, text, (size_t)n) != n)
+                return err_errno(err, -errno, "cannot watch %s/slot%u for lack of memory", folder, slot);
+        return TAKE_FD(event);
+}
+
 int cgroups_slot_open(const struct cgroups *cgroups, uint32_t slot, int ret_fds[ACCOUNT_FD_COUNT],
                       struct err *err)
 {
@@ -310,6 +324,12 @@ int cgroups_slot_open(const struct cgroups *cgroups, uint32_t slot, int ret_fds[
                 if (*fd < 0 && folder && !v1_files[i].optional)
                         return err_errno(err, -errno, "cannot open %s/slot%u/%s", folder, slot,
                                          v1_files[i].file);
+        }
+        if (cgroups->memory) {
+                ret_fds[ACCOUNT_MEMORY_EVENT] =
+                        watch_memory(cgroups->memory, slot, ret_fds[ACCOUNT_MEMORY_OOM], err);
+                if (ret_fds[ACCOUNT_MEMORY_EVENT] < 0)
+                        return ret_fds[ACCOUNT_MEMORY_EVENT];
         }
         if (cgroups->any_v2) {
                 ret_fds[ACCOUNT_V2] = open_file(cgroups->unified, slot, ".", O_RDONLY | O_DIRECTORY);

@@ -22,7 +22,8 @@ struct run {
         uint64_t start_ns;
         uint64_t wall_ns;
         uint64_t cpu_ns;
-        bool started; /* the program itself was reached */
+        bool started;         /* the program itself was reached */
+        bool short_of_memory; /* v1: memory ran out at least once; something may have been killed for it */
         struct box_report report;
 };
 
@@ -102,6 +103,10 @@ static uint64_t check_limits(struct run *run, uint64_t *cpu_look_ns)
                 return 0;
         }
         if (now >= *cpu_look_ns) {
+                if (run->short_of_memory && account_memory_killed(&keeper.account)) {
+                        end_by(run, END_EXITED); /* what the counters say of it is the verdict */
+                        return 0;
+                }
                 used = account_cpu_ns(&keeper.account);
                 if (used >= run->cpu_ns) {
                         end_by(run, END_CPU);
@@ -109,13 +114,17 @@ static uint64_t check_limits(struct run *run, uint64_t *cpu_look_ns)
                 }
                 /* on all cores at once the rest is gone no sooner than this */
                 *cpu_look_ns = now + MAX((run->cpu_ns - used) / keeper.boot->cpus, (uint64_t)CPU_LOOK_NS);
+                if (run->short_of_memory)
+                        *cpu_look_ns = now + CPU_LOOK_NS; /* KERNEL: told just before the kill is counted */
         }
         return MIN(run->wall_ns - wall, *cpu_look_ns - now);
 }
 
 static void watch(struct run *run)
 {
-        struct pollfd fds[2] = { { keeper.box.control, POLLIN, 0 }, { SLOT_FD_SOCKET, POLLIN, 0 } };
+        struct pollfd fds[3] = { { keeper.box.control, POLLIN, 0 },
+                                 { SLOT_FD_SOCKET, POLLIN, 0 },
+                                 { account_memory_event(&keeper.account), POLLIN, 0 } };
         uint64_t cpu_look_ns = run->start_ns + run->cpu_ns / keeper.boot->cpus;
 
         while (run->report.end == END_READY) {
@@ -124,12 +133,17 @@ static void watch(struct run *run)
 
                 if (left == 0)
                         return;
-                if (ppoll(fds, 2, &ts, NULL) <= 0)
+                if (ppoll(fds, ARRAY_LEN(fds), &ts, NULL) <= 0)
                         continue;
                 if (fds[0].revents)
                         take_word(run);
                 else if (fds[1].revents)
                         take_order(run);
+                else if (fds[2].revents) {
+                        run->short_of_memory = true;
+                        fds[2].fd = -1;
+                        cpu_look_ns = 0;
+                }
         }
 }
 

@@ -41,6 +41,7 @@ enum account_fd {
         ACCOUNT_MEMORY_USAGE, /* v1 memory.usage_in_bytes */
         ACCOUNT_MEMORY_PEAK,  /* v1 memory.max_usage_in_bytes */
         ACCOUNT_MEMORY_OOM,   /* v1 memory.oom_control */
+        ACCOUNT_MEMORY_EVENT, /* v1 an eventfd that counts times the group ran out of memory */
         ACCOUNT_PIDS_MAX,     /* v1 pids.max */
         ACCOUNT_PIDS_EVENTS,  /* v1 pids.events */
         ACCOUNT_CPU_USAGE,    /* v1 cpuacct.usage */
@@ -70,7 +71,7 @@ struct slot_boot {
         struct slot_fault fault;
         uint32_t n_filter[SLOT_FILTERS];
         struct sock_filter filter[SLOT_FILTERS][SLOT_FILTER_MAX];
-        char root[256]; /* empty directory to build the slot's root on */
+        char root[256];     /* empty directory to build the slot's root on */
         char packages[256]; /* folder shown as SLOT_PACKAGES unless it is empty; "": none */
         char directories
                 [SLOT_DIRECTORIES_MAX]; /* further toolchain folders, NUL between, empty word at the end */

@@ -337,7 +337,8 @@ static int take_compare(struct parse *parse, const json_t *root)
         }
         rule->kind = json_is_string(kind) ? compare_find(json_string_value(kind)) : COMPARE_COUNT;
         if (rule->kind == COMPARE_COUNT)
-                return REFUSE(parse->err, "compare must be exact, trimmed, stripped, tokens, caseless or float");
+                return REFUSE(parse->err,
+                              "compare must be exact, trimmed, stripped, tokens, caseless or float");
         return 0;
 }
 

@@ -308,6 +308,61 @@ static void test_sets(void **state)
         assert_int_equal(ops->set_get(store, "other", &cases, &err), STORE_NONE);
 }
 
+struct names {
+        char text[100];
+        size_t left;
+};
+
+static bool add_name(void *arg, const char *name, struct view text)
+{
+        struct names *names = arg;
+        size_t n = strlen(names->text);
+
+        snprintf(names->text + n, sizeof(names->text) - n, "%s=%.*s ", name, (int)text.n, text.p);
+        return --names->left > 0;
+}
+
+static void names_are(const char *drawer, const char *after, size_t most, const char *expected)
+{
+        struct names names = { .left = most };
+
+        assert_int_equal(ops->cards(store, drawer, after, add_name, &names, &err), 0);
+        assert_string_equal(names.text, expected);
+}
+
+static void test_cards(void **state)
+{
+        CLEANUP(bytes_deinit) struct bytes text = BYTES_INIT(100);
+        static const char *const names[] = { "b", "a", "c", "b" };
+
+        for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+                char digit = (char)('0' + i);
+
+                assert_int_equal(ops->begin(store, &err), 0);
+                assert_int_equal(ops->card_put(store, "one", names[i], (struct view){ &digit, 1 }, &err), 0);
+                assert_int_equal(ops->commit(store, &err), 0);
+        }
+        assert_int_equal(ops->begin(store, &err), 0);
+        assert_int_equal(ops->card_put(store, "two", "a", VIEW("x"), &err), 0);
+        assert_int_equal(ops->commit(store, &err), 0);
+        (void)reopen();
+        names_are("one", "", 9, "a=1 b=3 c=2 ");
+        names_are("one", "a", 9, "b=3 c=2 ");
+        names_are("one", "", 1, "a=1 ");
+        names_are("two", "", 9, "a=x ");
+        names_are("none", "", 9, "");
+        assert_int_equal(ops->card_get(store, "one", "b", &text, &err), 0);
+        assert_true(view_eq_text(bytes_view(&text), "3"));
+        assert_int_equal(ops->card_get(store, "one", "d", &text, &err), STORE_NONE);
+        assert_int_equal(ops->begin(store, &err), 0);
+        assert_int_equal(ops->card_drop(store, "one", "b", &err), 0);
+        assert_int_equal(ops->card_drop(store, "one", "b", &err), STORE_NONE);
+        assert_int_equal(ops->card_drop(store, "two", "b", &err), STORE_NONE);
+        assert_int_equal(ops->commit(store, &err), 0);
+        names_are("one", "", 9, "a=1 c=2 ");
+        names_are("two", "", 9, "a=x ");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_store, close_store)
 
 int main(void)
@@ -321,6 +376,7 @@ int main(void)
                 TEST(lists),
                 TEST(old_ones_go),
                 TEST(test_sets),
+                TEST(test_cards),
         };
         int r = 0;
 

@@ -150,10 +150,38 @@ static void names(void **state)
         assert_int_equal(compare_find("vibes"), COMPARE_COUNT);
 }
 
+static void stripped(void **state)
+{
+        static const struct {
+                const char *text, *left;
+        } rows[] = {
+                { "", "" },
+                { " \t\r\n\v\f", "" },
+                { " a b ", "a b" },
+                { "a", "a" },
+                { "\xc2\xa0\xe3\x80\x80"
+                  "a\xe2\x80\x83\xc2\x85",
+                  "a" },
+                { "\xe2\x80", "\xe2\x80" },
+                { "\xa0", "\xa0" },
+                { "a\xc2", "a\xc2" },
+                { "\xe2\x80\x8b", "\xe2\x80\x8b" }, /* a space of no width is none */
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+                assert_true(view_eq_text(compare_strip(view_of(rows[i].text)), rows[i].left));
+        assert_true(same(COMPARE_STRIPPED, "a  b\n", "\n a  b"));
+        assert_false(same(COMPARE_STRIPPED, "a  b", "a b"));
+        assert_false(same(COMPARE_STRIPPED, "a \nb", "a\nb"));
+        assert_false(same(COMPARE_STRIPPED, "a", ""));
+        assert_true(same(COMPARE_STRIPPED, " \n", ""));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(rules),
+                cmocka_unit_test(stripped),
                 cmocka_unit_test(zero_bytes_are_bytes),
                 cmocka_unit_test(first_differences),
                 cmocka_unit_test(long_texts_take_linear_time),

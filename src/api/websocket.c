@@ -37,8 +37,9 @@ enum {
         TRY_AGAIN_LATER = 1013,    /* a close code that wslay has no name for */
 };
 
-#define OUT_MAX   (16 * MIB)
-#define LINGER_NS (2 * NSEC_PER_SEC)
+#define OUT_MAX        (16 * MIB)
+#define OUT_OF_ALL_MAX (192 * MIB) /* answers of HTTP included, which may have some more */
+#define LINGER_NS      (2 * NSEC_PER_SEC)
 
 enum websocket_state { WEBSOCKET_OPEN, WEBSOCKET_CLOSING, WEBSOCKET_LINGER };
 
@@ -304,6 +305,8 @@ static void count_answers(struct websocket *ws)
         ws->counted = n;
         if (n > OUT_MAX)
                 expel(ws, WSLAY_CODE_POLICY_VIOLATION, "too slow");
+        else if (ws->server->answer_bytes > OUT_OF_ALL_MAX && !websocket_has_room(ws))
+                expel(ws, TRY_AGAIN_LATER, "too much waits for all clients together");
 }
 
 static void offer_room(struct websocket *ws)

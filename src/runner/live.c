@@ -10,6 +10,12 @@
 #include "config/limits.h"
 #include "runner/task.h"
 
+/* Whoever passes frames of a stream on finds the ticket of each in the same place. */
+_Static_assert(offsetof(struct wire_begin, ticket) == offsetof(struct wire_chunk, ticket) &&
+                       offsetof(struct wire_begin, ticket) == offsetof(struct wire_taken, ticket) &&
+                       offsetof(struct wire_begin, ticket) == offsetof(struct wire_end, ticket),
+               "begin.ticket stands for the ticket of every frame of a stream");
+
 void live_init(struct task *task, void (*tell)(void *arg, const struct wire_frame *frame), void *arg)
 {
         task->tell = tell;

@@ -47,6 +47,8 @@ static size_t make_plain(const char *name, size_t len, char plain[JOB_NAME_MAX +
                 const char *slash = memchr(name + i, '/', len - i);
 
                 part = slash ? (size_t)(slash - (name + i)) : len - i;
+                if (part > JOB_PART_MAX)
+                        return 0;
                 if (part == 0 || (part == 1 && name[i] == '.'))
                         continue;
                 if (part == 2 && name[i] == '.' && name[i + 1] == '.') {

@@ -52,20 +52,37 @@ static int add_words(struct builder *b, const char *const *words)
         return r;
 }
 
+/* A name that a tool would take for an option, or for a file of options, is made a path. */
+static int guard_name(struct builder *b, const char *name)
+{
+        return name[0] == '-' || name[0] == '@' ? bytes_add_text(&b->words, "./") : 0;
+}
+
+static int add_name(struct builder *b, const char *name)
+{
+        int r = guard_name(b, name);
+
+        return r < 0 ? r : add_word(b, name);
+}
+
 static int add_sources(struct builder *b)
 {
         const struct plan_job *job = b->job;
-        int r = add_word(b, job->main_file);
+        int r = add_name(b, job->main_file);
 
         for (const char *const *name = job->code; name && *name && r == 0; name++)
                 if (!streq(*name, job->main_file) && runtime_has_extension(job->runtime->extensions, *name))
-                        r = add_word(b, *name);
+                        r = add_name(b, *name);
         return r;
 }
 
 static int add_code(struct builder *b)
 {
-        return add_words(b, b->job->code);
+        int r = 0;
+
+        for (const char *const *name = b->job->code; name && *name && r == 0; name++)
+                r = add_name(b, *name);
+        return r;
 }
 
 /* "src/main.c" -> "src/main" */
@@ -82,12 +99,11 @@ static int add_placeholder(struct builder *b, const char *p)
         const char *name = b->job->main_file;
         int r;
 
-        if (strncmp(p, "{main}", 6) == 0) {
-                r = bytes_add_text(&b->words, name);
-                return r < 0 ? r : 6;
-        }
-        if (strncmp(p, "{stem}", 6) == 0) {
-                r = bytes_add(&b->words, name, stem_len(name));
+        if (strncmp(p, "{main}", 6) == 0 || strncmp(p, "{stem}", 6) == 0) {
+                bool begins_word = b->words.n == 0 || b->words.p[b->words.n - 1] == '\0';
+
+                r = begins_word ? guard_name(b, name) : 0;
+                r = r ? r : bytes_add(&b->words, name, p[1] == 'm' ? strlen(name) : stem_len(name));
                 return r < 0 ? r : 6;
         }
         if (strncmp(p, "{memory_mib}", 12) == 0) {

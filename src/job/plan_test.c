@@ -69,6 +69,21 @@ static void test_words(void **state)
         check(WORDS("java", "-Xmx{memory_mib}m", "a{b}{", "{args}{sources}{main}"), NULL, &full, want);
 }
 
+/* Row CC-12: "-fplugin=x.c" reached gcc as an option, "@x.c" as a file of options. */
+static void test_names_are_never_options(void **state)
+{
+        const struct plan_job dash = { .main_file = "-fplugin=x.c",
+                                       .code = NAMES("-fplugin=x.c", "@b.c", "c@d.c") };
+        const char *plain = "PATH=/usr/local/bin:/usr/bin:/bin HOME=/tmp " COMMON "STAGE=run" LANGUAGE;
+        char want[512];
+
+        snprintf(want, sizeof(want), "gcc ./-fplugin=x.c ./@b.c c@d.c | %s", plain);
+        check(WORDS("gcc", "{sources}"), NULL, &dash, want);
+        snprintf(want, sizeof(want), "sh ./-fplugin=x.c ./-fplugin=x ./-fplugin=x.c -o-fplugin=x | %s",
+                 plain);
+        check(WORDS("sh", "{main}", "{stem}", "./{main}", "-o{stem}"), NULL, &dash, want);
+}
+
 static void test_later_names_win(void **state)
 {
         const struct plan_job job = { .main_file = "noext" };
@@ -111,6 +126,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_words),
+                cmocka_unit_test(test_names_are_never_options),
                 cmocka_unit_test(test_later_names_win),
                 cmocka_unit_test(test_too_long),
         };

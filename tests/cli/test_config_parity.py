@@ -129,6 +129,11 @@ def test_the_last_layer_counts(coderunr, write, tmp_path, name, texts, shown, gi
     assert coderunr("config", name, *words, env=env).stdout == shown[given[-1]] + "\n"
 
 
+def test_port_counts_where_nothing_else_does(coderunr, write, tmp_path):
+    path = str(tmp_path / write("config.yaml", "bind_address: 0.0.0.0:1\n"))
+    assert coderunr("config", "bind_address", "--config", path, env={"PORT": "3333"}).stdout == "0.0.0.0:1\n"
+
+
 def test_minus_one_gives_back_the_default(coderunr, write, tmp_path):
     path = str(tmp_path / write("config.yaml", "run_memory_limit: 64MiB\n"))
     assert coderunr("config", "run_memory_limit", "--config", path).stdout == "67108864\n"

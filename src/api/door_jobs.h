@@ -49,6 +49,9 @@ void jobs_request_free(void *request);
 int jobs_parse_set(struct view body, struct jobs_item *item, size_t *ret_n, struct err *err) MUST_USE;
 void jobs_item_deinit(struct jobs_item *item);
 
+/* Set once before serving: the JSON object `isolation` of every job, borrowed. */
+void jobs_set_isolation(const char *json);
+
 /* An entry as an object, with the outcomes that came with it when @whole. */
 void jobs_render_entry(struct json_out *json, const struct desk_entry *entry, bool whole);
 void jobs_render_outcome(struct json_out *json, const struct outcome *outcome, uint64_t number);

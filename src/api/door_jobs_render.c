@@ -6,6 +6,13 @@
 
 enum { KEYS_MAX = 4096, ESCAPE_MAX = 6, OUTCOME_KEYS_MAX = 4096 };
 
+static const char *isolation = "null"; /* of this engine, the same for every job */
+
+void jobs_set_isolation(const char *json)
+{
+        isolation = json;
+}
+
 static void put_run(void *arg, struct view run)
 {
         json_out_string_add(arg, run);
@@ -158,6 +165,8 @@ void jobs_render_entry(struct json_out *json, const struct desk_entry *desk_entr
         json_out_key(json, "message");
         json_out_text(json, entry->text[0] ? entry->text : NULL);
         render_progress(json, entry);
+        json_out_key(json, "isolation");
+        json_out_raw(json, view_of(isolation));
         json_out_key(json, "request");
         if (desk_entry->memo.n > 0)
                 json_out_raw(json, desk_entry->memo);

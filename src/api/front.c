@@ -3,6 +3,7 @@
  * when it dies its clients see a closed connection and the runner cancels their jobs.
  */
 #include "api/front.h"
+#include "api/door_jobs.h"
 #include "api/pool.h"
 #include "api/server.h"
 #include "job/client.h"
@@ -108,10 +109,9 @@ static void connect_take(struct front_state *state, char kind, int fd)
         if (r < 0)
                 log_error("%s", err.text);
         else
-                log_debug("connected to a new %s",
-                          kind == FRONT_LEDGER   ? "ledger"
-                          : kind == FRONT_PACKER ? "packer"
-                                                 : "runner");
+                log_debug("connected to a new %s", kind == FRONT_LEDGER   ? "ledger"
+                                                   : kind == FRONT_PACKER ? "packer"
+                                                                          : "runner");
 }
 
 static void on_control(evutil_socket_t fd, short what, void *arg)
@@ -204,6 +204,7 @@ int front_run(const struct front *front)
 
         signal(SIGPIPE, SIG_IGN);
         seed_hashes();
+        jobs_set_isolation(front->isolation);
         r = front_open(&state, &err);
         if (r < 0)
                 log_error("%s", err.text);

@@ -4,6 +4,7 @@
  */
 #include "main/cli.h"
 #include "box/checks.h"
+#include "box/isolation.h"
 #include "config/config.h"
 #include "main/arguments.h"
 #include "runtime/catalog.h"
@@ -45,9 +46,9 @@ static void print_table(const struct check_answer *answers)
         }
 }
 
-static void print_json(const struct check_answer *answers)
+static void print_json(const struct check_answer *answers, const char *isolation)
 {
-        json_t *rows = json_array();
+        json_t *rows = json_array(), *root = json_pack("{s:o}", "checks", rows);
 
         for (enum check i = 0; i < CHECK_COUNT; i++) {
                 const struct check_row *row = &check_rows[i];
@@ -58,9 +59,10 @@ static void print_json(const struct check_answer *answers)
                                                 answers[i].ok, "found", answers[i].found, "lost", row->lost,
                                                 "mend", row->mend));
         }
-        json_dumpf(rows, stdout, JSON_INDENT(2));
+        json_object_set_new(root, "isolation", isolation ? json_loads(isolation, 0, NULL) : json_null());
+        json_dumpf(root, stdout, JSON_INDENT(2));
         putchar('\n');
-        json_decref(rows);
+        json_decref(root);
 }
 
 static size_t count_runtimes(const struct config *config)
@@ -76,6 +78,18 @@ static size_t count_runtimes(const struct config *config)
         n = catalog.n_runtimes;
         catalog_deinit(&catalog);
         return n;
+}
+
+/* What every native result says of the engine, or NULL where it cannot be told. */
+static const char *tell_isolation(const struct config *config, char json[ISOLATION_JSON_MAX])
+{
+        struct isolation isolation;
+        struct err err = { 0 };
+
+        if (isolation_look(config->cgroup_parent, &isolation, &err) < 0)
+                return NULL;
+        isolation_json(&isolation, json);
+        return json;
 }
 
 static int conclude(const struct check_answer *answers, bool quiet)
@@ -111,7 +125,9 @@ int cli_doctor(int argc, char **argv)
                 "Exit status 1 when something required is missing; then coderunr serve refuses to start.",
         };
         struct check_answer answers[CHECK_COUNT];
+        char json_text[ISOLATION_JSON_MAX];
         struct arguments arguments;
+        const char *isolation;
         struct config config;
         int status = cli_parse(&text, false, &arguments, argc, argv);
 
@@ -127,10 +143,13 @@ int cli_doctor(int argc, char **argv)
         checks_run(&(struct checks_ask){ config.data_directory, config.uid_base, UIDS,
                                          count_runtimes(&config), config.cgroup_parent },
                    answers);
+        isolation = tell_isolation(&config, json_text);
         config_deinit(&config);
-        if (json)
-                print_json(answers);
-        else
+        if (json) {
+                print_json(answers, isolation);
+        } else {
                 print_table(answers);
+                printf("\nisolation %s\n", isolation ? isolation : "unknown");
+        }
         return conclude(answers, json);
 }

@@ -12,6 +12,7 @@
 #include "main/serve.h"
 #include "api/front.h"
 #include "box/checks.h"
+#include "box/isolation.h"
 #include "box/warden.h"
 #include "config/config.h"
 #include "ledger/ledger.h"
@@ -63,6 +64,7 @@ struct engine {
         struct child packer;
         struct backoff *slots;
         uint32_t n_slots;
+        char isolation[ISOLATION_JSON_MAX];
         bool stopping;
 };
 
@@ -107,6 +109,16 @@ static uint32_t count_slots(const struct config *config)
         if (config->max_concurrent_jobs > 0)
                 return (uint32_t)config->max_concurrent_jobs;
         return (uint32_t)MAX(2 * sysconf(_SC_NPROCESSORS_ONLN), (long)SLOTS_LEAST);
+}
+
+static int tell_isolation(struct engine *engine, struct err *err)
+{
+        struct isolation isolation;
+        int r = isolation_look(engine->config->cgroup_parent, &isolation, err);
+
+        if (r == 0)
+                isolation_json(&isolation, engine->isolation);
+        return r;
 }
 
 static int open_warden(struct engine *engine, struct err *err)
@@ -235,6 +247,7 @@ NORETURN static void become_front(struct engine *engine, int control, int runner
 {
         struct front front = { .config = engine->config,
                                .catalog = &engine->catalog,
+                               .isolation = engine->isolation,
                                .listeners = engine->listeners,
                                .n_listeners = engine->n_listeners,
                                .runner = runner,
@@ -288,8 +301,8 @@ NORETURN static void become_packer(struct engine *engine, int control)
         struct err err = { "" };
         int keep[2] = { control, args.folder = packages_enter(engine->config, &err) };
 
-        if (args.folder < 0 ||
-            role_enter("packer", ROLE_NETWORK, engine->warden.uid_base + WARDEN_UID_PACKER, keep, 2, &err) < 0) {
+        if (args.folder < 0 || role_enter("packer", ROLE_NETWORK, engine->warden.uid_base + WARDEN_UID_PACKER,
+                                          keep, 2, &err) < 0) {
                 log_error("%s", err.text);
                 _exit(1);
         }
@@ -332,8 +345,9 @@ static void join(struct engine *engine, const struct child *child)
         int link[2];
 
         for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-                if ((child != rows[i].a && child != rows[i].b) || rows[i].a->pid <= 0 || rows[i].b->pid <= 0 ||
-                    (child == &engine->front && rows[i].b == &engine->runner) || pair(link) < 0)
+                if ((child != rows[i].a && child != rows[i].b) || rows[i].a->pid <= 0 ||
+                    rows[i].b->pid <= 0 || (child == &engine->front && rows[i].b == &engine->runner) ||
+                    pair(link) < 0)
                         continue;
                 give(engine, rows[i].a, rows[i].to_a, 0, link[0]);
                 give(engine, rows[i].b, rows[i].to_b, 0, link[1]);
@@ -445,7 +459,8 @@ static void reap(struct engine *engine)
                 else if ((slot = warden_reaped(&engine->warden, pid)) >= 0 && !engine->stopping) {
                         log_debug("the keeper of slot %d ended and is started again", slot);
                         if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-                                engine->slots[slot].failures = 0; /* the runner hung up: packages came or went */
+                                engine->slots[slot].failures =
+                                        0; /* the runner hung up: packages came or went */
                         (void)backoff_ended(&engine->slots[slot], clock_now_ns());
                 }
         }
@@ -568,6 +583,7 @@ int serve(const struct config *config)
         int r = open_signals(&engine, &err);
 
         r = r ? r : prepare(&engine, &err);
+        r = r ? r : tell_isolation(&engine, &err);
         r = r ? r : bounds_enter(&err);
         if (r < 0) {
                 fprintf(stderr, "coderunr: %s\n", err.text);

@@ -14,7 +14,7 @@ ADVISED = ["cgroup_v2", "sys_resource", "swap", "core_pattern", "yama", "landloc
 
 
 def rows_of(done):
-    return {row["id"]: row for row in json.loads(done.stdout)}
+    return {row["id"]: row for row in json.loads(done.stdout)["checks"]}
 
 
 def test_every_row_is_there(coderunr):
@@ -101,3 +101,12 @@ def test_serve_refuses_with_the_first_missing_row():
     said = refused("setpriv", "--bounding-set=-sys_admin", "--inh-caps=-all", "--")
     assert "missing: capabilities of root (not held: SYS_ADMIN)" in said
     assert "to mend it: " in said
+
+
+def test_json_tells_the_isolation_every_result_tells(coderunr, engine):
+    told = json.loads(coderunr("doctor", "--json").stdout)["isolation"]
+    job = {"language": "python", "version": "*", "files": [{"name": "a.py", "content": "print(1)"}]}
+    answer = engine.request("POST", "/v3/jobs?wait=30", json.dumps(job), {"Content-Type": "application/json"})
+    assert answer.status == 200, answer
+    assert answer.json()["isolation"] == told
+    assert told["level"] == "full" and len(told["filter"]) == 32

@@ -57,12 +57,16 @@ def own(start_engine):
     return start_engine(max_concurrent_jobs=4)
 
 
-@pytest.mark.parametrize("role", ["front", "runner", "coderunr-keep"])
+@pytest.mark.parametrize("role", ["front", "runner", "ledger", "coderunr-keep"])
 def test_killed_role_comes_back(own, role):
     before = named(own, role)
+    assert before
     for pid in before:
         os.kill(pid, signal.SIGKILL)
     assert answers(own)
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline and len(named(own, role)) < len(before):
+        time.sleep(0.1)
     after = named(own, role)
     assert len(after) == len(before) and not set(after) & set(before)
 

@@ -191,4 +191,4 @@ def doctor(group=None):
     """The rows of `coderunr doctor --json` by id, and its exit status."""
     done = subprocess.run(["coderunr", "doctor", "--json"], env=WORDS, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           stdin=subprocess.DEVNULL, text=True, check=False, preexec_fn=group.enter if group else None)
-    return {row["id"]: row for row in json.loads(done.stdout)}, done.returncode
+    return {row["id"]: row for row in json.loads(done.stdout)["checks"]}, done.returncode

@@ -380,7 +380,8 @@ static void work_begin(struct works *works, const struct entry *entry)
         int r = work_new(works->book, works, entry, &work, &err);
 
         if (r != 0) {
-                if (r != WORK_NEVER) /* that is told to whoever asks for the job; a stranger could fill the log with it */
+                /* WHY not always: who asks for the job is told, and a stranger could fill the log with it. */
+                if (r != WORK_NEVER)
                         log_warn("job=%" PRIu64 ": %s", entry->seq, err.text);
                 book_push(works->book, entry->seq, r == WORK_NEVER ? FLOW_EVENT_REFUSE : FLOW_EVENT_FAULT,
                           entry->flow.fence, err.text);

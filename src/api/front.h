@@ -18,7 +18,7 @@ struct front {
         const struct config *config;
         const struct catalog *catalog;
         const char *isolation; /* JSON object told with every native result; lives as long as the process */
-        const int *listeners; /* listening stream sockets; taken over */
+        const int *listeners;  /* listening stream sockets; taken over */
         size_t n_listeners;
         int runner; /* SOCK_SEQPACKET to the runner; taken over */
         /*

@@ -358,7 +358,8 @@ static int make_packages(const struct slot_boot *boot)
         if (umount2(layer, MNT_DETACH) < 0 && r == 0)
                 r = -errno;
         r = r ? r : make_folders(boot, "/coderunr");
-        return r ? r : make_link(boot, "/coderunr/packages", SLOT_PACKAGES); /* where CodeRunr's were built for */
+        return r ? r
+                 : make_link(boot, "/coderunr/packages", SLOT_PACKAGES); /* where CodeRunr's were built for */
 }
 
 static int toolchain_step(const void *boot)

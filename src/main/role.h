@@ -10,8 +10,8 @@
 #include "util/base.h"
 
 enum role_kind {
-        ROLE_PLAIN, /* opens no file */
-        ROLE_FILES, /* keeps files, in the folder that is its root by then */
+        ROLE_PLAIN,   /* opens no file */
+        ROLE_FILES,   /* keeps files, in the folder that is its root by then */
         ROLE_NETWORK, /* keeps files too, and talks to other machines */
 };
 

@@ -19,7 +19,7 @@
 #include "main/backoff.h"
 #include "main/bounds.h"
 #include "main/listen.h"
-#include "main/packages.h"
+#include "main/folders.h"
 #include "main/role.h"
 #include "packer/packer.h"
 #include "runner/runner.h"
@@ -41,8 +41,6 @@
 #include <sys/wait.h>
 
 enum { SLOTS_LEAST = 4, STOP_MS = 35000 };
-
-#define STORE_FOLDER "jobs" /* below the data directory */
 
 struct child {
         pid_t pid; /* 0: not running */
@@ -69,24 +67,6 @@ struct engine {
 };
 
 /* ---- preparing ---- */
-
-static int make_directory(const char *path, mode_t mode, struct err *err)
-{
-        char part[PATH_MAX];
-
-        if ((size_t)snprintf(part, sizeof(part), "%s", path) >= sizeof(part))
-                return err_set(err, -ENAMETOOLONG, "data_directory is too long");
-        for (char *p = strchr(part + 1, '/'); p; p = strchr(p + 1, '/')) {
-                *p = '\0';
-                if (mkdir(part, 0755) < 0 && errno != EEXIST)
-                        return err_errno(err, -errno, "cannot make the folder %s", part);
-                *p = '/';
-        }
-        if (mkdir(part, mode) < 0 && errno != EEXIST)
-                return err_errno(err, -errno, "cannot make the folder %s; set data_directory to another",
-                                 part);
-        return 0;
-}
 
 static int lock_data(struct engine *engine, struct err *err)
 {
@@ -124,7 +104,7 @@ static int tell_isolation(struct engine *engine, struct err *err)
 static int open_warden(struct engine *engine, struct err *err)
 {
         const struct config *config = engine->config;
-        char root[PATH_MAX], packages[PACKAGES_PATH_MAX];
+        char root[PATH_MAX], packages[FOLDERS_PATH_MAX];
         struct warden_args args = {
                 .keeper = config->keeper,
                 .root = root,
@@ -139,35 +119,9 @@ static int open_warden(struct engine *engine, struct err *err)
         int r;
 
         snprintf(root, sizeof(root), "%s/root", config->data_directory);
-        r = make_directory(root, 0700, err);
-        r = r ? r : packages_path(config, packages, err);
+        r = folders_make(root, 0700, err);
+        r = r ? r : folders_packages_path(config, packages, err);
         return r ? r : warden_open(&engine->warden, &args, err);
-}
-
-static int own_file(int folder, const char *name, uint32_t uid)
-{
-        return fchownat(folder, name, uid, uid, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT ? -errno : 0;
-}
-
-/* The ledger's folder and files are its user's, which may be another than last time. */
-static int prepare_store(struct engine *engine, struct err *err)
-{
-        static const char *const names[] = { ".", "jobs.db", "jobs.db-wal", "jobs.db-shm",
-                                             "jobs.db-journal" };
-        uint32_t uid = engine->warden.uid_base + WARDEN_UID_LEDGER;
-        CLEANUP(close_fd) int folder = -1;
-        char path[PATH_MAX];
-        int r;
-
-        snprintf(path, sizeof(path), "%s/" STORE_FOLDER, engine->config->data_directory);
-        r = make_directory(path, 0700, err);
-        if (r < 0)
-                return r;
-        folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        r = folder < 0 ? -errno : 0;
-        for (size_t i = 0; i < ARRAY_LEN(names) && r == 0; i++)
-                r = own_file(folder, names[i], uid);
-        return r < 0 ? err_errno(err, r, "cannot prepare the folder %s", path) : 0;
 }
 
 static int prepare(struct engine *engine, struct err *err)
@@ -191,7 +145,7 @@ static int prepare(struct engine *engine, struct err *err)
                                "disable_networking: false is not offered; programs have no network");
         r = listen_open(config->bind_address, engine->listeners, &engine->n_listeners, err);
         r = r ? r : checks_required_failed(&ask, err);
-        r = r ? r : make_directory(config->data_directory, 0700, err);
+        r = r ? r : folders_make(config->data_directory, 0700, err);
         r = r ? r : lock_data(engine, err);
         r = r ? r : catalog_load(config, &engine->catalog, err);
         if (r < 0)
@@ -200,8 +154,8 @@ static int prepare(struct engine *engine, struct err *err)
         engine->slots = calloc(engine->n_slots, sizeof(*engine->slots));
         must(engine->slots);
         r = open_warden(engine, err);
-        r = r ? r : prepare_store(engine, err);
-        return r ? r : packages_prepare(config, engine->warden.uid_base + WARDEN_UID_PACKER, err);
+        r = r ? r : folders_store_prepare(config, engine->warden.uid_base + WARDEN_UID_LEDGER, err);
+        return r ? r : folders_packages_prepare(config, engine->warden.uid_base + WARDEN_UID_PACKER, err);
 }
 
 static int open_signals(struct engine *engine, struct err *err)
@@ -226,6 +180,21 @@ static int pair(int fds[2])
         return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0 ? -errno : 0;
 }
 
+NORETURN static void give_up(const struct err *err)
+{
+        log_error("%s", err->text);
+        _exit(1);
+}
+
+static void enter_role(const struct engine *engine, const char *name, enum role_kind kind, uint32_t uid,
+                       const int *keep, size_t n_keep)
+{
+        struct err err = { "" };
+
+        if (role_enter(name, kind, engine->warden.uid_base + uid, keep, n_keep, &err) < 0)
+                give_up(&err);
+}
+
 NORETURN static void become_runner(struct engine *engine, int control)
 {
         struct runner_args args = { .config = engine->config,
@@ -233,13 +202,8 @@ NORETURN static void become_runner(struct engine *engine, int control)
                                     .front = -1,
                                     .control = control,
                                     .n_slots = engine->n_slots };
-        struct err err = { "" };
 
-        if (role_enter("runner", ROLE_PLAIN, engine->warden.uid_base + WARDEN_UID_RUNNER, &control, 1, &err) <
-            0) {
-                log_error("%s", err.text);
-                _exit(1);
-        }
+        enter_role(engine, "runner", ROLE_PLAIN, WARDEN_UID_RUNNER, &control, 1);
         exit(runner_run(&args));
 }
 
@@ -253,28 +217,12 @@ NORETURN static void become_front(struct engine *engine, int control, int runner
                                .runner = runner,
                                .control = control };
         int keep[LISTEN_MAX + 2];
-        struct err err = { "" };
 
         memcpy(keep, engine->listeners, engine->n_listeners * sizeof(*keep));
         keep[engine->n_listeners] = control;
         keep[engine->n_listeners + 1] = runner;
-        if (role_enter("front", ROLE_PLAIN, engine->warden.uid_base + WARDEN_UID_FRONT, keep,
-                       engine->n_listeners + 2, &err) < 0) {
-                log_error("%s", err.text);
-                _exit(1);
-        }
+        enter_role(engine, "front", ROLE_PLAIN, WARDEN_UID_FRONT, keep, engine->n_listeners + 2);
         exit(front_run(&front));
-}
-
-/* The folder of its store becomes all it sees of the file system, before it gives up root. */
-static int enter_store(const struct engine *engine, struct err *err)
-{
-        char path[PATH_MAX];
-
-        snprintf(path, sizeof(path), "%s/" STORE_FOLDER, engine->config->data_directory);
-        if (chdir(path) < 0 || chroot(".") < 0)
-                return err_errno(err, -errno, "ledger: cannot enter %s", path);
-        return 0;
 }
 
 NORETURN static void become_ledger(struct engine *engine, int control)
@@ -286,12 +234,9 @@ NORETURN static void become_ledger(struct engine *engine, int control)
                                     .n_slots = engine->n_slots };
         struct err err = { "" };
 
-        if (enter_store(engine, &err) < 0 ||
-            role_enter("ledger", ROLE_FILES, engine->warden.uid_base + WARDEN_UID_LEDGER, &control, 1, &err) <
-                    0) {
-                log_error("%s", err.text);
-                _exit(1);
-        }
+        if (folders_store_enter(engine->config, &err) < 0)
+                give_up(&err);
+        enter_role(engine, "ledger", ROLE_FILES, WARDEN_UID_LEDGER, &control, 1);
         exit(ledger_run(&args));
 }
 
@@ -299,7 +244,7 @@ NORETURN static void become_packer(struct engine *engine, int control)
 {
         struct packer_args args = { .config = engine->config, .control = control };
         struct err err = { "" };
-        int keep[2] = { control, args.folder = packages_enter(engine->config, &err) };
+        int keep[2] = { control, args.folder = folders_packages_enter(engine->config, &err) };
 
         if (args.folder < 0 || role_enter("packer", ROLE_NETWORK, engine->warden.uid_base + WARDEN_UID_PACKER,
                                           keep, 2, &err) < 0) {

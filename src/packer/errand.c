@@ -105,6 +105,7 @@ static void answer_list(struct errand *errand, const struct index *index)
         json_out_array_begin(&json);
         for (size_t i = 0; i < index->n; i++) {
                 const struct index_line *line = &index->lines[i];
+                const struct shelved *shelved = packer_find(errand->packer, line->name, line->version);
 
                 json_out_object_begin(&json);
                 json_out_key(&json, "language");
@@ -112,7 +113,8 @@ static void answer_list(struct errand *errand, const struct index *index)
                 json_out_key(&json, "language_version");
                 json_out_text(&json, line->version);
                 json_out_key(&json, "installed");
-                json_out_bool(&json, packer_find(errand->packer, line->name, line->version));
+                /* One that was uninstalled stays until the last job that uses it has ended. */
+                json_out_bool(&json, shelved && shelved->shown[END_OF_FRONT]);
                 json_out_object_end(&json);
         }
         json_out_array_end(&json);

@@ -384,11 +384,14 @@ int store_install(int folder, const struct store_tree *tree, struct err *err)
                 (void)err_errno(err, r, "cannot write the package");
         if (r == 0 && (r = give_name(folder, staged, tree)) < 0)
                 (void)err_errno(err, r, "cannot put the package in its place");
-        if (r == 0)
+        if (r == 0) {
+                (void)unlinkat(folder, STAGING, AT_REMOVEDIR); /* unless another is being written */
                 return 0;
+        }
         fd = open_beneath(folder, staged, O_RDONLY | O_DIRECTORY, 0);
         if (fd >= 0)
                 remove_inside(fd, 0);
         (void)unlinkat(folder, staged, AT_REMOVEDIR);
+        (void)unlinkat(folder, STAGING, AT_REMOVEDIR);
         return r;
 }

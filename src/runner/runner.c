@@ -96,7 +96,8 @@ static void send_live(void *arg, const struct wire_frame *live)
         frame.begin.ticket /= SCHEDULE_PEERS;
         if (!peer->link)
                 return;
-        if (wire_encode(&frame, &message.bytes, &field) == 0 && link_send_take(peer->link, &message, true) == 0)
+        if (wire_encode(&frame, &message.bytes, &field) == 0 &&
+            link_send_take(peer->link, &message, true) == 0)
                 return;
         log_error("job=%llu: its output cannot be sent %s", (unsigned long long)live->begin.ticket, field);
         link_break(peer->link);

@@ -8,6 +8,8 @@ import pathlib
 import tarfile
 import threading
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 ECHO_RUN = '#!/bin/bash\nmain=$1\nshift\nexec bash "$main" "$@"\n'
 
@@ -126,3 +128,17 @@ def uninstall(engine, language, version="*"):
 
 def installed(engine):
     return {(row["language"], row["language_version"]) for row in ask(engine, "GET").json() if row["installed"]}
+
+
+@pytest.fixture(scope="module")
+def index():
+    index = Index()
+    yield index
+    index.close()
+
+
+@pytest.fixture(scope="module")
+def packaged(index, start_engine):
+    """An engine that installs from `index`."""
+    return start_engine(repo_url=index.url + "/index", package_size_limit="64MiB", package_archive_limit="16MiB",
+                        package_timeout="60s")

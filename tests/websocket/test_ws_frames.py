@@ -4,6 +4,7 @@ import socket
 import time
 
 import pytest
+from ws_processes import fds, rss  # noqa: F401 (fixtures)
 from ws_support import (BINARY, CLOSE, MORE, PING, PONG, TEXT, Wire, frame, free_slots_again, init, output, stdin, text,
                         upgrade)
 

@@ -10,6 +10,7 @@ import threading
 import time
 
 import pytest
+from ws_processes import rss  # noqa: F401 (fixtures)
 from ws_support import TEXT, Session, Wire, init, lines, output, stdin, talk, text
 
 MIB = 1024 * 1024

@@ -1,4 +1,4 @@
-"""What the engine's processes hold."""
+"""What the engine's processes hold: fixtures for those who import them; a second conftest.py would hide the first one."""
 import os
 import pathlib
 

@@ -17,7 +17,7 @@ struct runtime;
 enum {
         JOB_FILES_MAX = 4096,      /* files of one job */
         JOB_NAME_MAX = 1024,       /* bytes of one file name */
-        JOB_PART_MAX = 255,   /* bytes between two slashes, as every file system has it */
+        JOB_PART_MAX = 255,        /* bytes between two slashes, as every file system has it */
         JOB_WORDS_MAX = 48 * 1024, /* bytes of arguments and source names, terminators included */
 };
 

@@ -93,6 +93,7 @@ static void body_of_a_request(void **state)
         assert_int_equal(request_build(&request, &body, &err), -EINVAL);
         assert_non_null(strstr(err.text, "stdin is not UTF-8"));
         bytes_deinit(&body);
+        write_file(input, "in", 2);
         unlink(text);
         assert_int_equal(request_build(&request, &body, &err), -ENOENT);
         assert_non_null(strstr(err.text, "main.c"));

@@ -113,7 +113,8 @@ int task_new(const struct wire_job *job, int fds[WIRE_FDS_MAX], const struct cat
         task->stage = (enum stage)first_stage(task->part, runtime);
         memcpy(task->limits, job->limits, sizeof(task->limits));
         task->interactive = job->interactive;
-        task->feed = (struct pump_feed){ .queue = BYTES_INIT(WIRE_WINDOW_BYTES), .window = WIRE_WINDOW_BYTES };
+        task->feed =
+                (struct pump_feed){ .queue = BYTES_INIT(WIRE_WINDOW_BYTES), .window = WIRE_WINDOW_BYTES };
         result_init(&task->result);
         r = contents_take(task, job, fds, err);
         if (r < 0) {

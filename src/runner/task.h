@@ -48,7 +48,7 @@ struct task {
         /* Of one that streams: */
         bool interactive;
         bool announced; /* the client knows that this stage has begun */
-        bool spoken; /* the client has seen output of this stage, or the program its stdin */
+        bool spoken;    /* the client has seen output of this stage, or the program its stdin */
         struct pump_feed feed;
         void (*tell)(void *arg, const struct wire_frame *frame);
         void *tell_arg;

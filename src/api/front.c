@@ -19,7 +19,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
-enum { DRAIN_SECONDS = 30, PARSE_THREADS = 2 };
+enum { DRAIN_SECONDS = 30, PARSE_THREADS = 2, SHELF_MS = 3000 };
 
 struct front_state {
         const struct front *front;
@@ -128,6 +128,13 @@ static void on_control(evutil_socket_t fd, short what, void *arg)
         }
 }
 
+static void on_shelf(void *arg)
+{
+        struct front_state *state = arg;
+
+        server_release(&state->server);
+}
+
 static int add_event(struct front_state *state, size_t i, int fd, short what, event_callback_fn on_event)
 {
         state->events[i] = event_new(state->base, fd, what | EV_PERSIST, on_event, state);
@@ -148,7 +155,7 @@ static int front_open(struct front_state *state, struct err *err)
         r = desk_new_take(state->base, -1, on_ledger_lost, state, &state->desk, err);
         if (r < 0)
                 return r;
-        state->porter = porter_new(state->base, front->catalog);
+        state->porter = porter_new(state->base, front->catalog, on_shelf, state);
         if (!state->porter)
                 return err_set(err, -ENOMEM, "front: out of memory");
         r = pool_new(state->base, PARSE_THREADS, &state->pool, err);
@@ -165,7 +172,11 @@ static int front_open(struct front_state *state, struct err *err)
                                          .desk = state->desk,
                                          .porter = state->porter,
                                          .pool = state->pool };
-        return server_init(&state->server, err);
+        r = server_init(&state->server, err);
+        /* a client that comes early must not be told that a package it has installed is unknown */
+        if (r == 0 && front->control >= 0)
+                server_hold(&state->server, SHELF_MS);
+        return r;
 }
 
 static void front_close(struct front_state *state)

@@ -46,9 +46,9 @@ static void turn_away(int fd)
         close(fd);
 }
 
-static void pause_listening(struct server *server)
+void server_hold(struct server *server, unsigned ms)
 {
-        struct timeval tv = { 0, PAUSE_MS * 1000 };
+        struct timeval tv = { ms / 1000, (suseconds_t)(ms % 1000) * 1000 };
 
         for (size_t i = 0; i < server->front->n_listeners; i++)
                 if (server->listeners[i])
@@ -65,6 +65,14 @@ static void on_pause_end(evutil_socket_t fd, short what, void *arg)
                         event_add(server->listeners[i], NULL);
 }
 
+void server_release(struct server *server)
+{
+        if (!event_pending(server->pause, EV_TIMEOUT, NULL))
+                return;
+        event_del(server->pause);
+        on_pause_end(-1, 0, server);
+}
+
 /* Out of descriptors or memory: returns whether to try again at once. */
 static bool accept_failed(struct server *server)
 {
@@ -75,7 +83,7 @@ static bool accept_failed(struct server *server)
         if ((errno == EMFILE || errno == ENFILE) && make_room(server))
                 return true;
         log_warn("cannot accept a connection: %s", strerror(errno));
-        pause_listening(server);
+        server_hold(server, PAUSE_MS);
         return false;
 }
 

@@ -45,6 +45,10 @@ struct server {
 int server_init(struct server *server, struct err *err) MUST_USE;
 void server_deinit(struct server *server);
 
+/* Accept nothing for so long, or until server_release(); clients wait. */
+void server_hold(struct server *server, unsigned ms);
+void server_release(struct server *server);
+
 /* Stop listening, close what is idle; breaks the loop when the last connection is gone. */
 void server_drain(struct server *server);
 

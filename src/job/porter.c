@@ -20,13 +20,16 @@ struct question {
 struct porter {
         struct event_base *base;
         const struct catalog *catalog;
+        void (*on_shelf)(void *arg);
+        void *arg;
         struct link *link; /* NULL: the packer is gone */
         uint64_t last_ticket;
         TAILQ_HEAD(, question) questions;
         size_t n_questions;
 };
 
-struct porter *porter_new(struct event_base *base, const struct catalog *catalog)
+struct porter *porter_new(struct event_base *base, const struct catalog *catalog, void (*on_shelf)(void *arg),
+                          void *arg)
 {
         struct porter *porter = calloc(1, sizeof(*porter));
 
@@ -34,6 +37,8 @@ struct porter *porter_new(struct event_base *base, const struct catalog *catalog
                 return NULL;
         porter->base = base;
         porter->catalog = catalog;
+        porter->on_shelf = on_shelf;
+        porter->arg = arg;
         TAILQ_INIT(&porter->questions);
         return porter;
 }
@@ -96,6 +101,8 @@ static int shelved(struct porter *porter, const struct parcel *parcel, int fd)
 
         if (r >= 0 && parcel_send_take(porter->link, &seen, -1) != 0)
                 link_break(porter->link);
+        if (r >= 0)
+                porter->on_shelf(porter->arg);
         return MIN(r, 0);
 }
 

@@ -16,7 +16,9 @@ struct porter;
 /* @body is good during the call only. */
 typedef void (*porter_fn)(void *arg, int status, struct view body);
 
-struct porter *porter_new(struct event_base *base, const struct catalog *catalog) MUST_USE;
+/* @on_shelf is called after each change of the catalog, and when it is known for the first time. */
+struct porter *porter_new(struct event_base *base, const struct catalog *catalog, void (*on_shelf)(void *arg),
+                          void *arg) MUST_USE;
 void porter_free(struct porter *porter);
 
 /* A new connection, in place of one that was lost or not; what was asked over the old one is answered 503. */

@@ -16,6 +16,7 @@
 #include "job/wire.h"
 #include "runner/live.h"
 #include "runner/schedule.h"
+#include "runtime/shelf.h"
 #include "util/clock.h"
 #include "util/err.h"
 #include "util/fdio.h"
@@ -137,6 +138,10 @@ static void job_arrived(struct runner *runner, const struct wire_job *job, int *
 
         if (runner->stop_ns) {
                 refuse(runner, job->ticket, VERDICT_OVERLOADED, "the engine is stopping");
+                return;
+        }
+        if (job->runtime >= SHELF_FIRST && !runner->has_shelf) {
+                refuse(runner, job->ticket, VERDICT_OVERLOADED, "the engine is starting");
                 return;
         }
         r = task_new(job, fds, runner->args->catalog, &task, &err);

@@ -145,8 +145,7 @@ int launch(struct launch *launch)
 
         if (r)
                 return r;
-        body = request_object(&launch->request, &err);
-        if (!body)
+        if (request_object(&launch->request, &body, &err) < 0)
                 return cli_fail(EXIT_USAGE, "%s", err.text);
         if (launch->interactive)
                 r = session(launch, body);

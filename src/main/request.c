@@ -160,23 +160,25 @@ static int write_chunk(const char *p, size_t n, void *arg)
         return bytes_add(out, p, n) < 0 ? -1 : 0;
 }
 
-json_t *request_object(const struct request *request, struct err *err)
+int request_object(const struct request *request, json_t **ret_body, struct err *err)
 {
         json_t *body = json_object();
+        int r = fill(body, request, err);
 
-        if (fill(body, request, err) == 0)
-                return body;
-        json_decref(body);
-        return NULL;
+        if (r == 0)
+                *ret_body = body;
+        else
+                json_decref(body);
+        return r;
 }
 
 int request_build(const struct request *request, struct bytes *ret_body, struct err *err)
 {
-        json_t *body = request_object(request, err);
-        int r = 0;
+        json_t *body;
+        int r = request_object(request, &body, err);
 
-        if (!body)
-                return -EINVAL;
+        if (r < 0)
+                return r;
         if (json_dump_callback(body, write_chunk, ret_body, JSON_COMPACT) < 0)
                 r = err_set(err, -EFBIG, "the files are too large to be sent");
         json_decref(body);

@@ -29,8 +29,8 @@ extern const struct request_limit {
 /* Read the files and stdin and write the JSON.  @ret_body's cap is the caller's. */
 int request_build(const struct request *request, struct bytes *ret_body, struct err *err) MUST_USE;
 
-/* The same as an object, which the caller owns; NULL with a sentence in @err. */
-json_t *request_object(const struct request *request, struct err *err) MUST_USE;
+/* The same as an object, which the caller owns. */
+int request_object(const struct request *request, json_t **ret_body, struct err *err) MUST_USE;
 
 /*
  * The number a limit flag means: milliseconds of "500ms", "2s", "500"; bytes of "64MiB", "1000".

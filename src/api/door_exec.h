@@ -2,7 +2,7 @@
 
 /*
  * Exec v1: programs handed in, asked for later, judged by the test cases of questions that are kept here.
- * docs/decisions/0009 tells where it differs from the original.
+ * docs/decisions/0012 tells where it differs from the original.
  */
 
 struct exchange;

@@ -472,7 +472,7 @@ def odd_sources(world):
 
 def climbing_names(world):
     for name in ("../x", "/abs", "a/../../x", "..", ".", "a/", "a//b", "./x", "a\0b", "a/./b", "..\\x", "a\rb",
-                 "x" * 300, "/etc/passwd", "../../../../tmp/abuse", "a/../b"):
+                 "x" * 300, "/etc/passwd", "../../../../tmp/abuse", "a/../../b"):
         files = [{"name": "main", "content": "#!/bin/bash\nls -A / .. . /tmp"}, {"name": name, "content": "planted"}]
         answer = world.engine.execute("file", files)
         got = word_of(answer)

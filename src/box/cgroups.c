@@ -56,35 +56,31 @@ static int kill_members(const char *folder)
         return n;
 }
 
-static int kill_tree(const char *folder)
+/* @act for every group below @folder, the innermost first, then for @folder; the sum of what it returned. */
+static int walk(const char *folder, int (*act)(const char *folder))
 {
         char inner[PATH_MAX];
         struct dirent *entry;
         DIR *dir = opendir(folder);
-        int n = dir ? kill_members(folder) : 0;
+        int n = 0;
 
         while (dir && (entry = readdir(dir)))
                 if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
                     (size_t)snprintf(inner, sizeof(inner), "%s/%s", folder, entry->d_name) < sizeof(inner))
-                        n += kill_tree(inner);
+                        n += walk(inner, act);
         if (dir)
                 closedir(dir);
-        return n;
+        return n + act(folder);
+}
+
+static int kill_tree(const char *folder)
+{
+        return walk(folder, kill_members);
 }
 
 static void remove_tree(const char *folder)
 {
-        char inner[PATH_MAX];
-        struct dirent *entry;
-        DIR *dir = opendir(folder);
-
-        while (dir && (entry = readdir(dir)))
-                if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
-                    (size_t)snprintf(inner, sizeof(inner), "%s/%s", folder, entry->d_name) < sizeof(inner))
-                        remove_tree(inner);
-        if (dir)
-                closedir(dir);
-        (void)rmdir(folder);
+        (void)walk(folder, rmdir); /* a group still in use stays, and is tried again by who called */
 }
 
 static void pause_a_little(void)

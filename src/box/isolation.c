@@ -21,7 +21,7 @@ static int version_of(const char *v1, const char *v2, const char *parent)
         return hierarchy_find(v1, v2, parent, &place) ? place.version : 0;
 }
 
-static int hash_filters(const struct slot_boot *boot, char text[33])
+static int hash_filters(const struct slot_boot *boot, char text[33], struct err *err)
 {
         unsigned char digest[EVP_MAX_MD_SIZE];
         EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -35,17 +35,27 @@ static int hash_filters(const struct slot_boot *boot, char text[33])
         EVP_MD_CTX_free(context);
         for (int i = 0; ok && i < 16; i++)
                 snprintf(text + 2 * i, 3, "%02x", digest[i]);
-        return ok ? 0 : -EIO;
+        return ok ? 0 : err_set(err, -EIO, "the filters could not be hashed");
 }
 
-int isolation_look(const char *cgroup_parent, struct isolation *ret_isolation, struct err *err)
+static int build_and_hash(char text[33], struct err *err)
 {
-        long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
         struct slot_boot *boot = calloc(1, sizeof(*boot));
-        struct sysinfo info = { 0 };
         int r;
 
         must(boot);
+        r = filter_build(boot, err);
+        r = r ? r : hash_filters(boot, text, err);
+        free(boot);
+        return r;
+}
+
+int isolation_look(const char *cgroup_parent, const struct slot_boot *boot, struct isolation *ret_isolation,
+                   struct err *err)
+{
+        long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+        struct sysinfo info = { 0 };
+
         (void)sysinfo(&info);
         *ret_isolation = (struct isolation){
                 .memory_version = version_of("memory", "memory", cgroup_parent),
@@ -54,11 +64,8 @@ int isolation_look(const char *cgroup_parent, struct isolation *ret_isolation, s
                 .landlock_abi = abi > 0 ? (int)abi : 0,
                 .swap = info.totalswap > 0,
         };
-        r = filter_build(boot, err);
-        if (r == 0 && hash_filters(boot, ret_isolation->filter) < 0)
-                r = err_set(err, -EIO, "the filters could not be hashed");
-        free(boot);
-        return r;
+        return boot ? hash_filters(boot, ret_isolation->filter, err)
+                    : build_and_hash(ret_isolation->filter, err);
 }
 
 void isolation_json(const struct isolation *isolation, char json[ISOLATION_JSON_MAX])

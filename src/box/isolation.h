@@ -10,6 +10,7 @@
 #include "util/base.h"
 
 struct err;
+struct slot_boot;
 
 struct isolation {
         char filter[33]; /* the first 128 bits of the SHA-256 of all three filters, as hexadecimal digits */
@@ -20,8 +21,9 @@ struct isolation {
         bool swap;        /* the host has swap; boxes get none of it where the kernel accounts for it */
 };
 
-/* @cgroup_parent as in cgroups.h.  Builds the filters once more to tell their hash. */
-int isolation_look(const char *cgroup_parent, struct isolation *ret_isolation, struct err *err) MUST_USE;
+/* @cgroup_parent as in cgroups.h.  @boot holds the filters; NULL: they are built only to tell their hash. */
+int isolation_look(const char *cgroup_parent, const struct slot_boot *boot, struct isolation *ret_isolation,
+                   struct err *err) MUST_USE;
 
 /* As a JSON object of at most ISOLATION_JSON_MAX bytes. */
 enum { ISOLATION_JSON_MAX = 256 };

@@ -1,4 +1,5 @@
 #include "box/isolation.h"
+#include "box/filter.h"
 #include "util/err.h"
 
 #include <setjmp.h>
@@ -9,13 +10,15 @@
 
 static void test_what_is_told_is_there(void **state)
 {
+        static struct slot_boot boot;
         struct isolation isolation, again;
         char json[ISOLATION_JSON_MAX];
         struct err err = { "" };
         json_t *root;
 
-        assert_int_equal(isolation_look("", &isolation, &err), 0);
-        assert_int_equal(isolation_look("", &again, &err), 0);
+        assert_int_equal(isolation_look("", NULL, &isolation, &err), 0);
+        assert_int_equal(filter_build(&boot, &err), 0);
+        assert_int_equal(isolation_look("", &boot, &again, &err), 0);
         assert_int_equal(strlen(isolation.filter), 32);
         assert_string_equal(isolation.filter, again.filter);
         isolation_json(&isolation, json);

@@ -17,19 +17,16 @@ static const cap_value_t kept[] = {
 #undef BOUNDS_REFUSE
 };
 
-static bool is_kept(cap_value_t cap)
+int bounds_cut(const cap_value_t *keep, size_t n_keep)
 {
-        for (size_t i = 0; i < ARRAY_LEN(kept); i++)
-                if (kept[i] == cap)
-                        return true;
-        return false;
-}
+        uint64_t mask = 0;
 
-static int cut_bounding_set(void)
-{
+        for (size_t i = 0; i < n_keep; i++)
+                mask |= UINT64_C(1) << keep[i];
         for (cap_value_t cap = 0; cap < (cap_value_t)cap_max_bits(); cap++)
-                if (!is_kept(cap) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+                if (!(mask >> cap & 1) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
                         return -errno;
+        (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
         return 0;
 }
 
@@ -75,7 +72,7 @@ static int load_refusals(void)
 
 int bounds_enter(struct err *err)
 {
-        int r = cut_bounding_set();
+        int r = bounds_cut(kept, ARRAY_LEN(kept));
 
         r = r ? r : cut_capabilities();
         if (r < 0)

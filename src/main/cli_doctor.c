@@ -86,7 +86,7 @@ static const char *tell_isolation(const struct config *config, char json[ISOLATI
         struct isolation isolation;
         struct err err = { 0 };
 
-        if (isolation_look(config->cgroup_parent, &isolation, &err) < 0)
+        if (isolation_look(config->cgroup_parent, NULL, &isolation, &err) < 0)
                 return NULL;
         isolation_json(&isolation, json);
         return json;

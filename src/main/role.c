@@ -3,6 +3,7 @@
  * no_new_privs once root is gone; each step takes away what the next does not need.
  */
 #include "main/role.h"
+#include "main/bounds.h"
 #include "util/err.h"
 #include "util/log.h"
 
@@ -38,15 +39,6 @@ static void close_others(const int *keep, size_t n_keep)
         (void)close_range(from, ~0u, 0);
 }
 
-static int cut_bounding_set(void)
-{
-        for (cap_value_t cap = 0; cap < (cap_value_t)cap_max_bits(); cap++)
-                if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-                        return -errno;
-        (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-        return 0;
-}
-
 static int clear_capabilities(void)
 {
         cap_t none = cap_init();
@@ -58,7 +50,7 @@ static int clear_capabilities(void)
 
 static int drop_root(uint32_t uid)
 {
-        int r = cut_bounding_set();
+        int r = bounds_cut(NULL, 0);
 
         if (r < 0)
                 return r;

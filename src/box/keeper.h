@@ -4,6 +4,7 @@
  * The keeper's own header: the pieces of the static program and what they say to each other.
  *
  *   slot.c      the slot, once: namespaces, root, privileges, filter
+ *   roots.c     the roots of a slot that shows images too, and the way from one to another
  *   keeper.c    the loop: prepare a box, say READY, serve one order, throw the box away
  *   prepare.c   one box from its cgroup to READY
  *   orders.c    what comes in on the slot's socket
@@ -72,6 +73,8 @@ struct keeper {
         const struct slot_boot *boot;
         struct account account;
         int proc;
+        int roots[1 + SLOT_IMAGES_MAX]; /* a mount namespace each; the first is the slot's own root */
+        uint32_t image;                 /* the one it is in: 0 or the n-th image */
         struct box box;
 };
 
@@ -88,6 +91,11 @@ extern struct request request;
 
 int slot_boot_map(const struct slot_boot **ret_boot) MUST_USE;
 int slot_build(struct keeper *of, enum step *ret_step) MUST_USE;
+
+/* Build every root the slot has, and stay in its own. */
+int roots_build(struct keeper *of, enum step *ret_step) MUST_USE;
+/* Go where the next box shall be cloned. */
+int roots_enter(struct keeper *of, uint32_t image) MUST_USE;
 
 int box_prepare(uint64_t disk_bytes, uint64_t inodes, enum step *ret_step) MUST_USE;
 void box_end(void);     /* kill everything in it; its cgroup's counters stay readable */

@@ -1,7 +1,7 @@
 /*
  * What depends on several arguments at once, and what building a box takes but a program must not have.
  *
- * clone3 answers as an old kernel would, so that every libc falls back to clone(); the mount calls are refused.
+ * clone3 answers as an old kernel would, so that every libc falls back to clone(); setns and the mount calls are refused.
  *
  * KERNEL: a socket of an Internet family whose type and protocol nobody serves makes the kernel run modprobe as root, outside
  * every limit of the box, and load sctp, dccp or l2tp where the host has them.  So TCP and UDP are all there is.
@@ -24,8 +24,9 @@ enum { TYPE_MASK = 0xf }; /* the kernel's own: above it are SOCK_CLOEXEC and SOC
 
 const struct sock_filter last_filter[] = {
         LOAD(nr),
-        IF(SYS_socket, 6, 0),
-        IF(SYS_clone3, 3, 0),
+        IF(SYS_socket, 7, 0),
+        IF(SYS_clone3, 4, 0),
+        IF(SYS_setns, 4, 0),
         BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, SYS_move_mount, 0, 1),
         BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, SYS_fsmount, 0, 2),
         ANSWER(SECCOMP_RET_ALLOW),

@@ -79,7 +79,7 @@ bool request_is_run(void)
         int want = BOX_FD_FILES;
 
         if (request.n < sizeof(*spec) || spec->magic != SPEC_MAGIC || spec->order != ORDER_RUN ||
-            !numbers_ok(spec))
+            !numbers_ok(spec) || spec->image > keeper.boot->n_images)
                 return false;
         if (request.n - sizeof(*spec) != spec->words_bytes)
                 return false;

@@ -2,6 +2,9 @@
  * The root is one small tmpfs holding everything of template.def, and one overlay per toolchain folder: two
  * or three mounts in all, because every box pays for each of them when it clones the mount namespace.
  *
+ * The root of an image is one overlay: a tmpfs with the same things of template.def above, the image's files below; and
+ * the tmpfs's /dev over that, because devices of an image must not work.
+ *
  * Runs with the keeper's full privileges, before any stranger's byte: it follows only paths written here and in
  * the boot data, and copies only files that everybody may read.
  */
@@ -189,15 +192,15 @@ static int make_tree(const struct slot_boot *boot, const char *path)
         return mount_toolchain(at(boot, path, where), path, empty_layer);
 }
 
-/* The table, row by row; the first failure ends it. */
-static int make_files(const struct slot_boot *boot)
+/* The table, row by row; the first failure ends it.  @copies: the host's files too. */
+static int make_files(const struct slot_boot *boot, bool copies)
 {
         int r = 0;
 
 #define FOLDER(path, mode)               r = r ? r : make_folder(boot, path, mode);
 #define LINK(path, target)               r = r ? r : make_link(boot, path, target);
 #define TEXT(path, content)              r = r ? r : make_text(boot, path, content);
-#define COPY(path)                       r = r ? r : make_copy(boot, path);
+#define COPY(path)                       r = r || !copies ? r : make_copy(boot, path);
 #define DEVICE(path, major_nr, minor_nr) r = r ? r : make_device(boot, path, major_nr, minor_nr);
 #define TREE(path)
 #include "box/template.def"
@@ -300,12 +303,20 @@ static int mount_base(const struct slot_boot *boot)
         return 0;
 }
 
+struct image {
+        const struct slot_boot *boot;
+        const char *files;
+};
+
 static int pivot(void)
 {
         if (syscall(SYS_pivot_root, ".", ".") < 0)
                 return -errno;
-        if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
-                return -errno;
+        return umount2(".", MNT_DETACH) < 0 || chdir("/") < 0 ? -errno : 0;
+}
+
+static int close_base(void)
+{
         return mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NOATIME, NULL) < 0
                        ? -errno
                        : 0;
@@ -318,10 +329,42 @@ static int mount_base_step(const void *boot)
 
 static int files_step(const void *boot)
 {
-        int r = make_files(boot);
+        int r = make_files(boot, true);
 
         r = r ? r : make_figures(boot);
         return r ? r : make_pid_links(boot);
+}
+
+static int image_files_step(const void *context)
+{
+        const struct image *image = context;
+        int r = make_files(image->boot, false);
+
+        r = r ? r : make_figures(image->boot);
+        return r ? r : make_pid_links(image->boot);
+}
+
+/*
+ * Every name here is one of ours: what is relative is in the tmpfs that mount_base() entered, and in the overlay our own
+ * folders win over whatever an image has of the same name.
+ */
+static int image_overlay_step(const void *context)
+{
+        static const char layer[] = "tmp"; /* its name is all that mountinfo shows of the image's place */
+        const struct image *image = context;
+        char where[PATH_MAX];
+        int r = mount(image->files, layer, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
+
+        r = r ? r : mount_toolchain(image->boot->root, ".", layer);
+        if (r == 0 && umount2(layer, MNT_DETACH) < 0)
+                r = -errno;
+        at(image->boot, "/dev", where);
+        if (r == 0 &&
+            (mount("dev", where, NULL, MS_BIND, NULL) < 0 ||
+             mount(NULL, where, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NOEXEC | MS_NOATIME,
+                   NULL) < 0))
+                r = -errno;
+        return r == 0 && chdir(image->boot->root) < 0 ? -errno : r;
 }
 
 static bool has_packages(const char *path)
@@ -372,12 +415,34 @@ static int toolchain_step(const void *boot)
 
 static int pivot_step(const void *boot)
 {
+        int r = pivot();
+
         (void)boot;
+        return r ? r : close_base();
+}
+
+static int image_base_step(const void *context)
+{
+        const struct image *image = context;
+
+        return mount_base(image->boot);
+}
+
+/* The overlay is read-only already. */
+static int image_pivot_step(const void *image)
+{
+        (void)image;
         return pivot();
 }
 
-int root_build(const struct slot_boot *boot, enum step *ret_step)
+int root_build(const struct slot_boot *boot, const char *image, enum step *ret_step)
 {
+        static const struct step_row image_rows[] = {
+                { STEP_SLOT_ROOT, image_base_step },
+                { STEP_SLOT_FILES, image_files_step },
+                { STEP_SLOT_TOOLCHAIN, image_overlay_step },
+                { STEP_SLOT_PIVOT, image_pivot_step },
+        };
         static const struct step_row rows[] = {
                 { STEP_SLOT_ROOT, mount_base_step },
                 { STEP_SLOT_FILES, files_step },
@@ -385,5 +450,7 @@ int root_build(const struct slot_boot *boot, enum step *ret_step)
                 { STEP_SLOT_PIVOT, pivot_step },
         };
 
+        if (image)
+                return steps_run(image_rows, ARRAY_LEN(image_rows), &(struct image){ boot, image }, ret_step);
         return steps_run(rows, ARRAY_LEN(rows), boot, ret_step);
 }

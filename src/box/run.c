@@ -166,14 +166,19 @@ static void finish(struct run *run)
         report_send(&run->report);
 }
 
-/* A box is prepared before its order is known; where the order wants other sizes, it is made again. */
+/* A box is prepared before its order is known; where the order wants other sizes or another root, it is made again. */
 static int fit_box(enum step *ret_step)
 {
         const struct box_spec *spec = &request.spec;
+        int r;
 
-        if (spec->disk_bytes == keeper.box.disk_bytes && spec->inodes == keeper.box.inodes)
+        if (spec->disk_bytes == keeper.box.disk_bytes && spec->inodes == keeper.box.inodes &&
+            spec->image == keeper.image)
                 return 0;
         box_discard();
+        *ret_step = STEP_SLOT_IMAGE;
+        if (spec->image != keeper.image && (r = roots_enter(&keeper, spec->image)) < 0)
+                return r;
         return box_prepare(spec->disk_bytes, spec->inodes, ret_step);
 }
 

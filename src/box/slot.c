@@ -5,7 +5,6 @@
 #include "box/slot.h"
 #include "box/keeper.h"
 #include "box/mounts.h"
-#include "box/root.h"
 #include "box/steps.h"
 
 #include <fcntl.h>
@@ -73,16 +72,20 @@ static int raise_loopback(const void *context)
 
 static int drop_privileges(const void *context)
 {
+        const struct keeper *of = context;
+        uint64_t keep = keeper_capabilities;
         int r = setgroups(0, NULL) < 0 ? -errno : 0;
 
-        (void)context;
+        /* KERNEL: entering a mount namespace counts as chroot(2) */
+        if (of->boot->n_images > 0)
+                keep |= UINT64_C(1) << CAP_SYS_CHROOT;
         /* KERNEL: a piped core_pattern is run, as root and outside every limit, at a limit of 0 too, but not at 1 */
         if (r == 0 && setrlimit(RLIMIT_CORE, &(struct rlimit){ 1, 1 }) < 0)
                 r = -errno;
         /* we share the slot's cgroup with up to thousands of busy threads and must wake in time to end them */
         (void)setpriority(PRIO_PROCESS, 0, PRIORITY);
         r = r ? r : privileges_lock_securebits();
-        r = r ? r : privileges_keep(keeper_capabilities);
+        r = r ? r : privileges_keep(keep);
         if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 r = -errno;
         if (r == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
@@ -112,11 +115,12 @@ int slot_build(struct keeper *of, enum step *ret_step)
         };
         int r = steps_run(before, ARRAY_LEN(before), of, ret_step);
 
-        r = r ? r : root_build(of->boot, ret_step);
         if (r < 0)
                 return r;
         *ret_step = STEP_SLOT_PROC;
         r = steps_fault(STEP_SLOT_PROC);
         of->proc = r ? r : mount_detached_proc();
-        return of->proc < 0 ? of->proc : steps_run(after, ARRAY_LEN(after), of, ret_step);
+        r = MIN(of->proc, 0);
+        r = r ? r : roots_build(of, ret_step);
+        return r ? r : steps_run(after, ARRAY_LEN(after), of, ret_step);
 }

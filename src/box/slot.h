@@ -19,6 +19,8 @@ enum {
         SLOT_FILTER_MAX = 2048, /* instructions of one filter */
         SLOT_FILTERS = 2,       /* filter.h: allow-list, then refusals by argument */
         SLOT_DIRECTORIES_MAX = 2048,
+        SLOT_IMAGES_MAX = 16, /* roots a slot can have besides its own */
+        SLOT_IMAGE_PATH_MAX = 384,
 };
 
 /* Where installed packages are, seen from a box. */
@@ -71,7 +73,9 @@ struct slot_boot {
         struct slot_fault fault;
         uint32_t n_filter[SLOT_FILTERS];
         struct sock_filter filter[SLOT_FILTERS][SLOT_FILTER_MAX];
-        char root[256];     /* empty directory to build the slot's root on */
+        char root[256]; /* empty directory to build the slot's root on */
+        uint32_t n_images;
+        char images[SLOT_IMAGES_MAX][SLOT_IMAGE_PATH_MAX]; /* folders with the files of an image each */
         char packages[256]; /* folder shown as SLOT_PACKAGES unless it is empty; "": none */
         char directories
                 [SLOT_DIRECTORIES_MAX]; /* further toolchain folders, NUL between, empty word at the end */

@@ -10,10 +10,10 @@
  * All times are nanoseconds, all sizes bytes.
  */
 
-#include "util/base.h"
+#include "box/slot.h"
 
 enum {
-        SPEC_MAGIC = 0x63727370, /* "crsp": also the version; changes with the layout */
+        SPEC_MAGIC = 0x63727371, /* "crsq": also the version; changes with the layout */
         REPORT_MAGIC = 0x63727270,
         SPEC_WORDS_BYTES = 61440, /* one SOCK_SEQPACKET message stays below 64 KiB */
 };

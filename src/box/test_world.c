@@ -45,6 +45,7 @@ void world_fill(struct box_spec *spec, const struct order_row *row)
         spec->disk_bytes = (row->disk_kib ? row->disk_kib : 16384) * KIB;
         spec->inodes = row->inodes ? row->inodes : 1024;
         spec->n_env = 1;
+        spec->image = row->image;
 }
 
 int world_start(int slot, const struct order_row *row, int files, int artefact)
@@ -139,6 +140,8 @@ int world_open(const char *keeper, uint32_t uid_base)
                                     .directories = "",
                                     .cgroup_parent = getenv("CODERUNR_CGROUP_PARENT"),
                                     .n_slots = WORLD_SLOTS,
+                                    .images = world.images,
+                                    .n_images = world.n_images,
                                     .uid_base = uid_base,
                                     .disk_bytes = 16 * MIB,
                                     .inodes = 1024 };

@@ -15,7 +15,9 @@ struct world {
         struct warden warden;
         char root[32];
         int slots[WORLD_SLOTS];
-        uint64_t job; /* of the last order */
+        uint64_t job;                        /* of the last order */
+        const char *images[SLOT_IMAGES_MAX]; /* before world_open() */
+        size_t n_images;
 };
 
 extern struct world world;
@@ -24,6 +26,7 @@ extern struct world world;
 struct order_row {
         const char *argv[4];
         uint64_t wall_ms, cpu_ms, memory_mib, processes, file_kib, disk_kib, inodes;
+        uint32_t image;
         enum report_end end;
         int status; /* of waitpid; -1: any */
         const char *output;

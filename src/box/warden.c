@@ -117,6 +117,13 @@ static int fill_boot(struct warden *warden, struct err *err)
         snprintf(boot->packages, sizeof(boot->packages), "%s",
                  warden->args.packages ? warden->args.packages : "");
         boot->magic = SLOT_MAGIC;
+        must(warden->args.n_images <= SLOT_IMAGES_MAX);
+        for (size_t i = 0; i < warden->args.n_images; i++)
+                if ((size_t)snprintf(boot->images[i], SLOT_IMAGE_PATH_MAX, "%s", warden->args.images[i]) >=
+                    SLOT_IMAGE_PATH_MAX)
+                        return err_set(err, -ENAMETOOLONG, "the path of the image %s is too long",
+                                       warden->args.images[i]);
+        boot->n_images = (uint32_t)warden->args.n_images;
         boot->cpus = (uint32_t)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
         boot->disk_bytes = warden->args.disk_bytes;
         boot->inodes = warden->args.inodes;

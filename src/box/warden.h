@@ -30,6 +30,8 @@ struct warden_args {
         const char *keeper; /* path of the keeper program */
         const char *root;   /* an empty directory; slots build their roots over it, each in its own view */
         const char *directories;   /* further toolchain folders, comma between */
+        const char *const *images; /* folders with an image's files each, at most SLOT_IMAGES_MAX */
+        size_t n_images;
         const char *packages;      /* folder of installed packages; NULL: none */
         const char *cgroup_parent; /* cgroups.h; NULL or "": the group it was started in */
         uint32_t n_slots;

@@ -1,0 +1,199 @@
+/*
+ * Boxes whose root is an image, for real: one with a static program and little else, one whose every name tries to lead
+ * out.  Needs root and busybox; where either is missing the test is skipped.
+ */
+#include "box/test_world.h"
+#include "util/err.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+enum { PLAIN = 1, HOSTILE = 2 };
+
+static char folder[] = "/tmp/images-test-XXXXXX";
+static char files[2][64];
+
+#define BUSYBOX "/bin/busybox"
+
+static const char *busybox(void)
+{
+        static const char *const paths[] = { "/bin/busybox", "/usr/bin/busybox" };
+
+        for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+                if (access(paths[i], X_OK) == 0)
+                        return paths[i];
+        return NULL;
+}
+
+static void shell(const char *format, ...)
+{
+        char line[1024];
+        va_list ap;
+
+        va_start(ap, format);
+        vsnprintf(line, sizeof(line), format, ap);
+        va_end(ap);
+        assert_int_equal(system(line), 0); /* NOLINT(cert-env33-c): words of our own */
+}
+
+static const struct order_row rows[] = {
+        /* the image's files and the box's own */
+        { { BUSYBOX, "sh", "-c", "cat /etc/of-the-image; id -u; hostname; pwd; echo $0" },
+          .image = PLAIN,
+          .output = "the image\n1000\nbox\n/box/submission\nsh\n" },
+        { { BUSYBOX, "ls", "/" },
+          .image = PLAIN,
+          .output = "bin\nbox\ndev\netc\nproc\nrun\nsys\ntmp\nvar\n" },
+        { { BUSYBOX, "ls", "/dev" },
+          .image = PLAIN,
+          .output = "fd\nfull\nnull\nrandom\nshm\nstderr\nstdin\nstdout\nurandom\nzero\n" },
+        { { BUSYBOX, "sh", "-c", "echo a > /tmp/a; echo b > b; cat /tmp/a b; head -c 2 /dev/zero | wc -c" },
+          .image = PLAIN,
+          .output = "a\nb\n2\n" },
+        { { BUSYBOX, "cat", "/etc/hosts" },
+          .image = PLAIN,
+          .output = "127.0.0.1\tlocalhost box\n::1\tlocalhost\n" },
+        /* two mounts and what each box mounts; none tells where the image lies */
+        { { BUSYBOX, "sh", "-c", "cut -d ' ' -f 2 /proc/mounts; grep -c images-test /proc/self/mountinfo" },
+          .image = PLAIN,
+          .status = 1 << 8,
+          .output = "/\n/dev\n/box\n/tmp\n/proc/pid\n0\n" },
+        { { BUSYBOX, "sh", "-c",
+            "for f in /etc/x /x /bin/x /dev/x /proc/x; do echo x > $f; done 2>&1 | grep -c Read-only" },
+          .image = PLAIN,
+          .output = "5\n" },
+        { { BUSYBOX, "sh", "-c", "/bin/id -u; mknod /tmp/d c 1 1; test -c /tmp/d || echo none" },
+          .image = PLAIN,
+          .output = "1000\nmknod: /tmp/d: Operation not permitted\nnone\n" },
+        { { BUSYBOX, "sh", "-c", "head -c 1 /opt/disk" },
+          .image = HOSTILE,
+          .status = 1 << 8,
+          .output = "head: /opt/disk: Permission denied\n" },
+        /* what the hostile image puts in the place of the box's folders does not count */
+        { { BUSYBOX, "sh", "-c",
+            "for d in /box /dev /etc /proc /run /sys /tmp /var; do test -d $d || echo $d; done" },
+          .image = HOSTILE,
+          .output = "" },
+        { { BUSYBOX, "sh", "-c",
+            "for d in /box /dev /etc /proc /run /sys /tmp /var; do test -L $d && echo $d; done" },
+          .image = HOSTILE,
+          .status = 1 << 8,
+          .output = "" },
+        { { BUSYBOX, "sh", "-c",
+            "cat /etc/hostname; echo x > /tmp/x; echo y > y; cat /tmp/x; pwd; test -e /proc/self" },
+          .image = HOSTILE,
+          .output = "box\nx\n/box/submission\n" },
+        { { BUSYBOX, "sh", "-c", "ls -A /root-of-host/; cat /etc-of-host/shadow" },
+          .image = HOSTILE,
+          .status = 1 << 8,
+          .output = "bin\nbox\ndev\netc\netc-of-host\nopt\nproc\nroot-of-host\nrun\nsys\ntmp\nup\nvar\n"
+                    "cat: can't open '/etc-of-host/shadow': No such file or directory\n" },
+        { { BUSYBOX, "sh", "-c", "ls -d /up/usr /up/home" },
+          .image = HOSTILE,
+          .status = 1 << 8,
+          .output = "ls: /up/usr: No such file or directory\nls: /up/home: No such file or directory\n" },
+        /* no program of the host, no library of it */
+        { { "/usr/bin/env" }, .image = PLAIN, .end = END_EXEC, .status = -1 },
+        { { BUSYBOX, "ls", "-d", "/usr" },
+          .image = PLAIN,
+          .status = 1 << 8,
+          .output = "ls: /usr: No such file or directory\n" },
+        /* and the host's root is as it was */
+        { { "sh", "-c", "cat /etc/of-the-image || test -x /usr/bin/env" },
+          .output = "cat: /etc/of-the-image: No such file or directory\n" },
+};
+
+static void run_row(size_t i, int slot)
+{
+        struct bytes output = BYTES_INIT(65536);
+        enum report_end end = rows[i].end ? rows[i].end : END_EXITED;
+        struct box_report report = world_run(slot, &rows[i], &output);
+        const char *text = output.p ? output.p : "";
+
+        if (report.end != end || (rows[i].output && !streq(text, rows[i].output)))
+                print_error("row %zu: %s (%s: %d), output '%s'\n", i, box_end_name(report.end),
+                            box_step_name(report.step), report.error, text);
+        assert_int_equal(report.end, end);
+        if (rows[i].status >= 0)
+                assert_int_equal(report.wait_status, rows[i].status);
+        if (rows[i].output)
+                assert_string_equal(text, rows[i].output);
+        bytes_deinit(&output);
+}
+
+/* One slot goes from root to root; the other one goes the other way round. */
+static void test_rows(void **state)
+{
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+                run_row(i, world.slots[0]);
+        for (size_t i = ARRAY_LEN(rows); i-- > 0;)
+                run_row(i, world.slots[1]);
+}
+
+/* A slot has as many roots as it was made with; one more is refused, and nothing is lost by it. */
+static void test_an_image_that_is_not_there(void **state)
+{
+        const struct order_row row = { { BUSYBOX, "true" }, .image = 3 };
+        struct box_report report;
+
+        close(world_start(world.slots[0], &row, -1, -1));
+        report = world_report(world.slots[0]);
+        assert_int_equal(report.end, END_REFUSED);
+        run_row(0, world.slots[0]);
+}
+
+static int set_up(void **state)
+{
+        struct err err = { "" };
+
+        umask(022);
+        assert_non_null(mkdtemp(folder));
+        for (int i = 0; i < 2; i++) {
+                snprintf(files[i], sizeof(files[i]), "%s/%d", folder, i);
+                world.images[world.n_images++] = files[i];
+                shell("mkdir -p %s/bin && cp %s %s/bin/busybox", files[i], busybox(), files[i]);
+        }
+        shell("cd %s && mkdir etc && echo the image > etc/of-the-image && echo bad > etc/hosts", files[0]);
+        shell("cd %s && cp bin/busybox bin/id && chmod 4755 bin/id", files[0]);
+        shell("cd %s && ln -s / proc && ln -s /etc dev && echo x > tmp && ln -s ../../../.. box", files[1]);
+        shell("cd %s && ln -s / etc && ln -s /root run && echo x > sys && ln -s . var", files[1]);
+        shell("cd %s && ln -s / root-of-host && ln -s /etc etc-of-host && ln -s ../../../../.. up", files[1]);
+        shell("cd %s && mkdir opt && mknod -m 666 opt/disk b 7 0", files[1]);
+        if (world_open(CODERUNR_KEEPER, 2000900000) < 0)
+                return -1;
+        for (uint32_t i = 0; i < WORLD_SLOTS; i++) {
+                if (warden_slot_start(&world.warden, i, &world.slots[i], &err) < 0)
+                        fail_msg("%s", err.text);
+                world_expect_ready(world.slots[i]);
+        }
+        return 0;
+}
+
+static int tear_down(void **state)
+{
+        int r = world_close();
+
+        shell("rm -r %s", folder);
+        return r;
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_rows),
+                cmocka_unit_test(test_an_image_that_is_not_there),
+        };
+
+        if (geteuid() != 0 || !busybox()) {
+                print_message("box_images: needs root and busybox\n");
+                return 77;
+        }
+        return cmocka_run_group_tests(tests, set_up, tear_down);
+}

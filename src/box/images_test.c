@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -32,15 +32,41 @@ static const char *busybox(void)
         return NULL;
 }
 
-static void shell(const char *format, ...)
+/* A name below one of the two folders. */
+static const char *name_in(int image, const char *name)
 {
-        char line[1024];
-        va_list ap;
+        static char path[128];
 
-        va_start(ap, format);
-        vsnprintf(line, sizeof(line), format, ap);
-        va_end(ap);
-        assert_int_equal(system(line), 0); /* NOLINT(cert-env33-c): words of our own */
+        snprintf(path, sizeof(path), "%s/%s", files[image], name);
+        return path;
+}
+
+static void make_folder(int image, const char *name)
+{
+        assert_int_equal(mkdir(name_in(image, name), 0755), 0);
+}
+
+static void make_link(int image, const char *name, const char *target)
+{
+        assert_int_equal(symlink(target, name_in(image, name)), 0);
+}
+
+static void make_text(int image, const char *name, const char *text)
+{
+        CLEANUP(close_fd) int fd = open(name_in(image, name), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+        assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+}
+
+static void make_program(int image, const char *name, mode_t mode)
+{
+        struct bytes program = BYTES_INIT(16 * MIB);
+        CLEANUP(close_fd) int fd = open(name_in(image, name), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+
+        assert_int_equal(bytes_read_file(&program, busybox()), 0);
+        assert_int_equal(write(fd, program.p, program.n), program.n);
+        assert_int_equal(fchmod(fd, mode), 0);
+        bytes_deinit(&program);
 }
 
 static const struct order_row rows[] = {
@@ -149,23 +175,55 @@ static void test_an_image_that_is_not_there(void **state)
         run_row(0, world.slots[0]);
 }
 
+static void make_plain(void)
+{
+        make_folder(0, "bin");
+        make_program(0, "bin/busybox", 0755);
+        make_program(0, "bin/id", 04755);
+        make_folder(0, "etc");
+        make_text(0, "etc/of-the-image", "the image\n");
+        make_text(0, "etc/hosts", "bad\n");
+}
+
+static void make_hostile(void)
+{
+        static const char *const links[][2] = {
+                { "proc", "/" },
+                { "dev", "/etc" },
+                { "box", "../../../.." },
+                { "etc", "/" },
+                { "var", "." },
+                { "root-of-host", "/" },
+                { "etc-of-host", "/etc" },
+                { "up", "../../../../.." },
+                { "run", "/root" },
+        };
+
+        make_folder(1, "bin");
+        make_program(1, "bin/busybox", 0755);
+        for (size_t i = 0; i < ARRAY_LEN(links); i++)
+                make_link(1, links[i][0], links[i][1]);
+        make_text(1, "tmp", "x");
+        make_text(1, "sys", "x");
+        make_folder(1, "opt");
+        assert_int_equal(mknod(name_in(1, "opt/disk"), S_IFBLK | 0666, makedev(7, 0)), 0);
+        assert_int_equal(chmod(name_in(1, "opt/disk"), 0666), 0);
+}
+
 static int set_up(void **state)
 {
         struct err err = { "" };
 
         umask(022);
         assert_non_null(mkdtemp(folder));
+        assert_int_equal(chmod(folder, 0755), 0);
         for (int i = 0; i < 2; i++) {
                 snprintf(files[i], sizeof(files[i]), "%s/%d", folder, i);
                 world.images[world.n_images++] = files[i];
-                shell("mkdir -p %s/bin && cp %s %s/bin/busybox", files[i], busybox(), files[i]);
+                make_folder(i, "");
         }
-        shell("cd %s && mkdir etc && echo the image > etc/of-the-image && echo bad > etc/hosts", files[0]);
-        shell("cd %s && cp bin/busybox bin/id && chmod 4755 bin/id", files[0]);
-        shell("cd %s && ln -s / proc && ln -s /etc dev && echo x > tmp && ln -s ../../../.. box", files[1]);
-        shell("cd %s && ln -s / etc && ln -s /root run && echo x > sys && ln -s . var", files[1]);
-        shell("cd %s && ln -s / root-of-host && ln -s /etc etc-of-host && ln -s ../../../../.. up", files[1]);
-        shell("cd %s && mkdir opt && mknod -m 666 opt/disk b 7 0", files[1]);
+        make_plain();
+        make_hostile();
         if (world_open(CODERUNR_KEEPER, 2000900000) < 0)
                 return -1;
         for (uint32_t i = 0; i < WORLD_SLOTS; i++) {
@@ -176,12 +234,19 @@ static int set_up(void **state)
         return 0;
 }
 
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+        (void)st;
+        (void)kind;
+        (void)where;
+        return remove(path);
+}
+
 static int tear_down(void **state)
 {
         int r = world_close();
 
-        shell("rm -r %s", folder);
-        return r;
+        return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS) < 0 ? -1 : r;
 }
 
 int main(void)

@@ -276,6 +276,25 @@ static void test_ordinary_arguments_pass(void **state)
                 expect(rows[i].call, rows[i].arg, rows[i].value, SECCOMP_RET_ALLOW);
 }
 
+/* Socket options pass, all but the one that leaves something behind. */
+static void test_flow_labels_are_refused(void **state)
+{
+        static const uint64_t levels[] = { 0, 1, 6, 17, 41, 41 | HIGH };
+
+        for (size_t i = 0; i < ARRAY_LEN(levels); i++)
+                for (uint64_t option = 0; option < 100; option++) {
+                        uint64_t args[6] = { 5, levels[i], option },
+                                 high[6] = { 5, levels[i], option | HIGH };
+                        bool label = (uint32_t)levels[i] == 41 && option == 32;
+                        uint32_t answer = label ? SECCOMP_RET_ERRNO | EPERM : SECCOMP_RET_ALLOW;
+
+                        if (option == 31) /* TCP_ULP has a row of its own */
+                                continue;
+                        assert_int_equal(decide(PROGRAMS, AUDIT_ARCH_X86_64, 54, args), answer);
+                        assert_int_equal(decide(PROGRAMS, AUDIT_ARCH_X86_64, 54, high), answer);
+                }
+}
+
 /* An Internet socket is TCP or UDP; what else it could be would have the kernel look for a module. */
 static void test_internet_sockets_are_tcp_and_udp(void **state)
 {
@@ -321,6 +340,7 @@ int main(void)
                 cmocka_unit_test(test_setup_calls_are_there_until_the_last_filter),
                 cmocka_unit_test(test_every_argument_row),
                 cmocka_unit_test(test_ordinary_arguments_pass),
+                cmocka_unit_test(test_flow_labels_are_refused),
                 cmocka_unit_test(test_internet_sockets_are_tcp_and_udp),
         };
 

@@ -5,10 +5,14 @@
  *
  * KERNEL: a socket of an Internet family whose type and protocol nobody serves makes the kernel run modprobe as root, outside
  * every limit of the box, and load sctp, dccp or l2tp where the host has them.  So TCP and UDP are all there is.
+ *
+ * KERNEL: a flow label of IPv6 lingers for seconds after its program is gone, for the next one of the network namespace
+ * to find.
  */
 #include "box/last_filter.h"
 #include "util/base.h"
 
+#include <linux/in6.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <stddef.h>
@@ -24,7 +28,8 @@ enum { TYPE_MASK = 0xf }; /* the kernel's own: above it are SOCK_CLOEXEC and SOC
 
 const struct sock_filter last_filter[] = {
         LOAD(nr),
-        IF(SYS_socket, 7, 0),
+        IF(SYS_socket, 8, 0),
+        IF(SYS_setsockopt, 22, 0),
         IF(SYS_clone3, 4, 0),
         IF(SYS_setns, 4, 0),
         BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, SYS_move_mount, 0, 1),
@@ -48,6 +53,13 @@ const struct sock_filter last_filter[] = {
         IF(0, 0, 1),
         ANSWER(SECCOMP_RET_ALLOW),
         ANSWER(SECCOMP_RET_ERRNO | EPROTONOSUPPORT),
+
+        LOAD(args[1]),
+        IF(IPPROTO_IPV6, 0, 3),
+        LOAD(args[2]),
+        IF(IPV6_FLOWLABEL_MGR, 0, 1),
+        ANSWER(SECCOMP_RET_ERRNO | EPERM),
+        ANSWER(SECCOMP_RET_ALLOW),
 };
 
 const unsigned last_filter_n = ARRAY_LEN(last_filter);

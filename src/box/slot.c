@@ -5,18 +5,15 @@
 #include "box/slot.h"
 #include "box/keeper.h"
 #include "box/mounts.h"
+#include "box/network.h"
 #include "box/steps.h"
 
-#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <net/if.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 
 enum { PRIORITY = -20 };
 
@@ -45,29 +42,17 @@ static int enter_namespaces(const void *context)
         return sethostname("box", 3) < 0 || setdomainname("", 0) < 0 ? -errno : 0;
 }
 
-/*
- * KERNEL: a connection that was closed holds its port for a minute after its program is gone, and the network namespace
- * outlives the box: the next program would find its port taken.  Where /proc/sys cannot be written that is what happens;
- * nobody gains anything by it.
- */
-static void forget_connections(void)
-{
-        CLEANUP(close_fd) int fd = open("/proc/sys/net/ipv4/tcp_max_tw_buckets", O_WRONLY | O_CLOEXEC);
-
-        if (fd >= 0)
-                (void)!write(fd, "0", 1);
-}
-
 static int raise_loopback(const void *context)
 {
-        CLEANUP(close_fd) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        struct ifreq up = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
-
         (void)context;
-        if (fd < 0)
-                return -errno;
-        forget_connections();
-        return ioctl(fd, SIOCSIFFLAGS, &up) < 0 ? -errno : 0;
+        return network_raise_loopback();
+}
+
+static int forget_network(const void *context)
+{
+        const struct keeper *of = context;
+
+        return network_forget(of->proc);
 }
 
 static int drop_privileges(const void *context)
@@ -110,6 +95,7 @@ int slot_build(struct keeper *of, enum step *ret_step)
                 { STEP_SLOT_LOOPBACK, raise_loopback },
         };
         static const struct step_row after[] = {
+                { STEP_SLOT_NETWORK, forget_network },
                 { STEP_SLOT_PRIVILEGES, drop_privileges },
                 { STEP_SLOT_FILTER, load_filters },
         };

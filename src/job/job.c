@@ -15,6 +15,21 @@
 
 _Static_assert((int)JOB_NAME_MAX <= (int)PACK_NAME_MAX, "every name of a job fits a pack");
 
+uint64_t job_owner(const char *owner)
+{
+        uint8_t sum[DIGEST_BYTES];
+        struct digest digest;
+        uint64_t number;
+
+        if (!*owner)
+                return 0;
+        digest_begin(&digest);
+        digest_text(&digest, owner);
+        digest_end(&digest, sum);
+        memcpy(&number, sum, sizeof(number));
+        return (number & INT64_MAX) | 1; /* frames hold no larger one */
+}
+
 void job_init(struct job *job, const struct runtime *runtime)
 {
         *job = (struct job){ .runtime = runtime, .pack = -1 };

@@ -40,7 +40,9 @@ enum job_part {
 struct job {
         enum job_part part;
         bool merged; /* one pipe for stdout and stderr: all is stdout, in the order in which it was written */
-        int pack;    /* JOB_RUN: a sealed pack (util/pack.h) in place of the files' contents; borrowed */
+        bool fresh;  /* compile anew, whatever is in the cache */
+        uint64_t owner; /* job_owner() of whose it is: what one compiled is not reused for another */
+        int pack;       /* JOB_RUN: a sealed pack (util/pack.h) in place of the files' contents; borrowed */
         const struct runtime *runtime; /* borrowed from the catalog */
         struct job_file *files;
         size_t n_files;
@@ -57,6 +59,9 @@ enum {
         JOB_TOO_MANY,     /* more files, or more bytes of words, than a job may have */
         JOB_NO_SOURCE,    /* nothing that could be the main file */
 };
+
+/* A number for a client with the name @owner; 0 for "", which is all clients of an engine without keys. */
+uint64_t job_owner(const char *owner);
 
 /* An empty job for @runtime with the runtime's own limits. */
 void job_init(struct job *job, const struct runtime *runtime);

@@ -86,6 +86,8 @@ int wire_job_encode(const struct job *job, uint64_t ticket, bool interactive, st
         frame.job.runtime = job->runtime->index;
         frame.job.part = (uint32_t)job->part;
         frame.job.merged = job->merged;
+        frame.job.fresh = job->fresh;
+        frame.job.owner = job->owner;
         frame.job.interactive = interactive;
         memcpy(frame.job.limits, job->limits, sizeof(frame.job.limits));
         if (job->main_file >= job->n_files)

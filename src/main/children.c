@@ -50,9 +50,16 @@ NORETURN static void become_runner(struct engine *engine, int control)
                                     .catalog = &engine->catalog,
                                     .front = -1,
                                     .control = control,
+                                    .cache = -1,
                                     .n_slots = engine->n_slots };
+        int keep[2] = { control };
 
-        enter_role(engine, CHILD_RUNNER, ROLE_PLAIN, WARDEN_UID_RUNNER, &control, 1);
+        if (engine->config->compile_cache_size > 0 && !engine->config->ephemeral)
+                args.cache = folders_cache_enter(engine->config,
+                                                 engine->warden.uid_base + WARDEN_UID_RUNNER);
+        keep[1] = args.cache;
+        enter_role(engine, CHILD_RUNNER, args.cache < 0 ? ROLE_PLAIN : ROLE_FILES, WARDEN_UID_RUNNER, keep,
+                   args.cache < 0 ? 1 : 2);
         exit(runner_run(&args));
 }
 

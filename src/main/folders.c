@@ -6,7 +6,9 @@
 #include "main/folders.h"
 #include "config/config.h"
 #include "util/err.h"
+#include "util/log.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
@@ -17,6 +19,7 @@
 #include <sys/syscall.h>
 
 #define STORE_FOLDER "jobs" /* below the data directory */
+#define CACHE_FOLDER "cache"
 
 enum { OPEN_FOLDERS = 32, PACKAGE_LEVEL = 2 };
 
@@ -74,6 +77,46 @@ int folders_store_enter(const struct config *config, struct err *err)
         if (chdir(path) < 0 || chroot(".") < 0)
                 return err_errno(err, -errno, "ledger: cannot enter %s", path);
         return 0;
+}
+
+/* Everything in it is a file of the runner's, whose user may be another than last time. */
+static int own_all(int folder, uint32_t uid)
+{
+        int again = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+        DIR *dir = again < 0 ? NULL : fdopendir(again);
+        struct dirent *entry;
+        struct stat st;
+
+        if (!dir)
+                return -errno;
+        if (fstat(folder, &st) < 0 || st.st_uid != uid || st.st_gid != uid)
+                while (r == 0 && (entry = readdir(dir)))
+                        if (!streq(entry->d_name, ".."))
+                                r = own_file(folder, entry->d_name, uid);
+        closedir(dir);
+        return r;
+}
+
+int folders_cache_enter(const struct config *config, uint32_t uid)
+{
+        CLEANUP(close_fd) int folder = -1;
+        char path[PATH_MAX];
+        struct err err = { "" };
+        int r;
+
+        snprintf(path, sizeof(path), "%s/" CACHE_FOLDER, config->data_directory);
+        r = folders_make(path, 0700, &err);
+        if (r == 0) {
+                folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                r = folder < 0 ? -errno : own_all(folder, uid);
+        }
+        if (r == 0 && (fchdir(folder) < 0 || chroot(".") < 0))
+                r = -errno;
+        if (r == 0)
+                return TAKE_FD(folder);
+        log_warn("the compile cache keeps nothing on disk: %s: %s", path,
+                 err.text[0] ? err.text : strerror(-r));
+        return -1;
 }
 
 int folders_packages_path(const struct config *config, char path[FOLDERS_PATH_MAX], struct err *err)

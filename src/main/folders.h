@@ -21,6 +21,12 @@ int folders_store_prepare(const struct config *config, uint32_t uid, struct err 
 /* The ledger's folder becomes all that this process sees of the file system. */
 int folders_store_enter(const struct config *config, struct err *err) MUST_USE;
 
+/*
+ * The folder of the compile cache, made where it is missing, user @uid's with all that lies in it; it becomes all that this
+ * process sees of the file system.  A descriptor of it; -1 with a line in the log: there is none, and it is done without.
+ */
+int folders_cache_enter(const struct config *config, uint32_t uid);
+
 /* The path of the folder of packages, below the data directory. 0 or -ENAMETOOLONG with text. */
 int folders_packages_path(const struct config *config, char path[FOLDERS_PATH_MAX], struct err *err) MUST_USE;
 

@@ -8,6 +8,7 @@
 #include "packer/index.h"
 #include "packer/store.h"
 #include "runtime/catalog.h"
+#include "runtime/identity.h"
 #include "runtime/shelf.h"
 #include "util/err.h"
 #include "util/log.h"
@@ -125,6 +126,15 @@ static void set_stages(const struct loader *loader, struct runtime *runtime)
         runtime->stages[STAGE_COMPILE].n_argv = 3;
 }
 
+static void identify(const struct loader *loader, struct runtime *runtime)
+{
+        CLEANUP(close_fd)
+        int folder = store_open(loader->folder, loader->package->name, loader->package->version);
+
+        if (folder >= 0)
+                identity_of_package(runtime, folder, runtime->identity);
+}
+
 static int add_runtime(struct loader *loader, const json_t *language, const json_t *aliases,
                        json_t *const limits[2], struct err *err)
 {
@@ -155,6 +165,7 @@ static int add_runtime(struct loader *loader, const json_t *language, const json
             !runtime->env || !runtime->stages[STAGE_RUN].argv)
                 return err_set(err, 500, "out of memory");
         catalog_settle(loader->config, runtime, own);
+        identify(loader, runtime);
         return 0;
 }
 

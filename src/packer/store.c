@@ -48,6 +48,11 @@ static int open_package(int folder, const char *name, const char *version)
         return open_beneath(folder, path, O_RDONLY | O_DIRECTORY, 0);
 }
 
+int store_open(int folder, const char *name, const char *version)
+{
+        return open_package(folder, name, version);
+}
+
 /* ---- removing ---- */
 
 static void remove_inside(int folder, int depth)

@@ -37,6 +37,9 @@ void store_sweep(int folder);
 void store_each(int folder, void (*each)(void *arg, const char *name, const char *version, bool installed),
                 void *arg);
 
+/* The folder of a package, never through a link: a descriptor or -errno. */
+int store_open(int folder, const char *name, const char *version) MUST_USE;
+
 /* A file of a package, never through a link: 0, -ENOENT, or -errno. */
 int store_read(int folder, const char *name, const char *version, const char *file,
                struct bytes *out) MUST_USE;

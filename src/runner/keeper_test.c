@@ -17,7 +17,7 @@ struct keeper_order {
         char words[SPEC_WORDS_BYTES];
 };
 
-atomic_int keeper_died, keeper_killed, keeper_signalled, keeper_setups;
+atomic_int keeper_died, keeper_killed, keeper_signalled, keeper_setups, keeper_builds;
 
 static void report(struct keeper *k, enum report_end end, int wait_status)
 {
@@ -123,6 +123,11 @@ static bool do_build(struct keeper *k, const char *arg)
         const char *p;
         size_t n;
 
+        keeper_builds++;
+        if (streq(arg, "slow"))
+                usleep(200000);
+        if (streq(arg, "reads"))
+                (void)!read(k->fds[BOX_FD_STDIN], text, 1);
         if (fdio_map(k->fds[BOX_FD_FILES], &p, &n) < 0 || pack_reader_init(&reader, p, n) < 0 ||
             pack_reader_next(&reader, &item) != 1)
                 return false;

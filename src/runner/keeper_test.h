@@ -18,8 +18,8 @@ struct keeper {
 };
 
 /* How often, by all keepers: told to die once, killed by order, given a signal, told to fail its set-up
- * once. */
-extern atomic_int keeper_died, keeper_killed, keeper_signalled, keeper_setups;
+ * once, made to compile. */
+extern atomic_int keeper_died, keeper_killed, keeper_signalled, keeper_setups, keeper_builds;
 
 /* The runner's end of a new keeper's socket, or -errno.  The keeper ends when that end is closed. */
 int keeper_start(struct keeper *keeper) MUST_USE;

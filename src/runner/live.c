@@ -84,6 +84,44 @@ void live_end(struct task *task)
         task->spoken = task->announced = false;
 }
 
+static void replay(void *arg, struct view run, enum stream stream)
+{
+        struct task *task = arg;
+
+        for (; run.n > 0; run = (struct view){ run.p + MIN(run.n, (size_t)WIRE_CHUNK_BYTES),
+                                               run.n - MIN(run.n, (size_t)WIRE_CHUNK_BYTES) }) {
+                size_t n = MIN(run.n, (size_t)WIRE_CHUNK_BYTES);
+
+                task->feed.window -= (int64_t)n;
+                on_output(task, stream, (struct view){ run.p, n });
+        }
+}
+
+static void replay_stdout(void *arg, struct view run)
+{
+        replay(arg, run, STREAM_STDOUT);
+}
+
+static void replay_stderr(void *arg, struct view run)
+{
+        replay(arg, run, STREAM_STDERR);
+}
+
+bool live_replay(struct task *task)
+{
+        struct output *output = &task->result.stages[task->stage].output;
+
+        if ((int64_t)output->bytes.n > task->feed.window)
+                return false;
+        live_begin(task);
+        output_each(output, STREAM_STDOUT, replay_stdout, task);
+        output_each(output, STREAM_STDERR, replay_stderr, task);
+        bytes_clear(&output->bytes);
+        bytes_clear(&output->marks);
+        live_end(task);
+        return true;
+}
+
 bool live_has_spoken(const struct task *task)
 {
         return task->interactive && task->spoken;

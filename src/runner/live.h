@@ -23,6 +23,10 @@ void live_order(struct task *task, struct pump_order *order);
 void live_begin(struct task *task);
 void live_end(struct task *task);
 
+/* A compile stage that was answered from the cache: its output and its end, as if it had run.  False: there is more of
+ * it than the client takes at once. */
+bool live_replay(struct task *task) MUST_USE;
+
 /* Has the client seen of this stage what a second attempt would contradict? */
 bool live_has_spoken(const struct task *task);
 

@@ -16,6 +16,7 @@
 
 #include <event2/event.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 enum { CHUNK = 65536, LIVE_CHUNK = 32768, PIPE_MODE = 0666 };
@@ -253,6 +254,10 @@ static int streams_open(struct pump *pump, struct event_base *base, int ret_fds[
                 ret_fds[BOX_FD_STDERR] = fcntl(ret_fds[BOX_FD_STDOUT], F_DUPFD_CLOEXEC, 0);
                 r = ret_fds[BOX_FD_STDERR] < 0 ? -errno : 0;
         }
+        if (r == 0 && pump->order.artefact && pump->order.input.n > 0) {
+                pump->in_rest = fcntl(ret_fds[BOX_FD_STDIN], F_DUPFD_CLOEXEC, 0);
+                r = pump->in_rest < 0 ? -errno : 0;
+        }
         if (r == 0 && pump->order.artefact)
                 r = artefact_open(pump, base, &ret_fds[BOX_FD_ARTEFACT]);
         if (r < 0)
@@ -269,9 +274,12 @@ int pump_open(struct pump *pump, struct event_base *base, const struct pump_orde
 {
         int r;
 
-        *pump = (struct pump){
-                .order = *order, .in_fd = -1, .out_fd = { -1, -1 }, .artefact_fd = -1, .artefact = -1
-        };
+        *pump = (struct pump){ .order = *order,
+                               .in_fd = -1,
+                               .in_rest = -1,
+                               .out_fd = { -1, -1 },
+                               .artefact_fd = -1,
+                               .artefact = -1 };
         for (int i = 0; i < BOX_FD_COUNT; i++)
                 if (i != BOX_FD_FILES)
                         ret_fds[i] = -1;
@@ -297,6 +305,15 @@ void pump_drain(struct pump *pump)
         do
                 more = pump->artefact_fd >= 0 && take_artefact(pump);
         while (more);
+}
+
+bool pump_input_read(const struct pump *pump)
+{
+        int rest = 0;
+
+        if (pump->in_rest < 0)
+                return false;
+        return ioctl(pump->in_rest, FIONREAD, &rest) < 0 || (size_t)rest != pump->in_done;
 }
 
 static int pack_complete(int fd)
@@ -338,4 +355,5 @@ void pump_close(struct pump *pump)
                 stop(&pump->out[i], &pump->out_fd[i]);
         stop(&pump->artefact_in, &pump->artefact_fd);
         close_fd(&pump->artefact);
+        close_fd(&pump->in_rest);
 }

@@ -43,7 +43,8 @@ struct pump {
         struct pump_order order;
         struct event *in, *out[STREAM_COUNT], *artefact_in;
         int in_fd, out_fd[STREAM_COUNT], artefact_fd; /* our ends, -1: done */
-        size_t in_done;                               /* bytes of input given */
+        int in_rest;    /* the box's end of stdin too, where somebody will ask how much of it was read */
+        size_t in_done; /* bytes of input given */
         uint64_t seen[STREAM_COUNT]; /* bytes read; one more than the limit when it was passed */
         int artefact;                /* memfd */
         uint64_t artefact_bytes;
@@ -65,6 +66,9 @@ void pump_feed_changed(struct pump *pump);
 
 /* The box is dead: take what still lies in the pipes.  Never waits. */
 void pump_drain(struct pump *pump);
+
+/* Has the box read any of its stdin?  Of a stage with an artefact, once it is dead. */
+bool pump_input_read(const struct pump *pump);
 
 /* The whole artefact, sealed and checked to be a complete pack.  A descriptor for the caller, or -errno. */
 int pump_artefact_take(struct pump *pump) MUST_USE;

@@ -14,8 +14,11 @@
 #include "job/link.h"
 #include "job/parcel.h"
 #include "job/wire.h"
+#include "runner/cache.h"
 #include "runner/live.h"
+#include "runner/reuse.h"
 #include "runner/schedule.h"
+#include "runtime/catalog.h"
 #include "runtime/shelf.h"
 #include "util/clock.h"
 #include "util/err.h"
@@ -35,9 +38,9 @@
 #define PENDING_BYTES_MAX (2 * GIB)
 
 enum {
-        FDS_OF_OURSELVES = 64,
-        FDS_OF_A_SLOT = 16, /* its socket, its stage's pipes and memfds */
-        FDS_OF_A_JOB = 3,   /* files, stdin, and its answer on the way out */
+        FDS_OF_OURSELVES = 640, /* most of them artefacts */
+        FDS_OF_A_SLOT = 16,     /* its socket, its stage's pipes and memfds */
+        FDS_OF_A_JOB = 3,       /* files, stdin, and its answer on the way out */
 };
 
 enum { PEER_FRONT, PEER_LEDGER, PEER_PACKER };
@@ -60,6 +63,7 @@ struct runner {
         uint64_t stop_ns; /* when stopping ends, 0: not stopping */
         bool ended;       /* the patience is over */
         struct schedule schedule;
+        struct reuse *reuse;     /* NULL: everything is compiled */
         struct shelf_end *shelf; /* NULL: there is no packer */
         uint64_t shelf_number;
         bool has_shelf;
@@ -364,6 +368,21 @@ static int events_start(struct runner *runner)
         return runner->controlled && event_add(runner->controlled, NULL) == 0 ? 0 : -ENOMEM;
 }
 
+/* Without a cache everything is compiled; that is no reason not to serve. */
+static struct reuse *reuse_open(struct runner *runner, int folder)
+{
+        const struct config *config = runner->args->config;
+        struct cache *cache;
+
+        if (config->compile_cache_size == 0) {
+                close_fd(&folder);
+                return NULL;
+        }
+        cache = cache_new_take(folder, config->ephemeral ? 0 : config->compile_cache_size,
+                               MIN(config->compile_cache_memory, config->compile_cache_size));
+        return cache ? reuse_new_take(runner->base, cache, runner->args->catalog->engine) : NULL;
+}
+
 static int runner_start(struct runner *runner, int *front)
 {
         struct schedule_order order = {
@@ -380,6 +399,7 @@ static int runner_start(struct runner *runner, int *front)
         if (!runner->base)
                 return -ENOMEM;
         order.base = runner->base;
+        order.reuse = runner->reuse = reuse_open(runner, runner->args->cache);
         r = schedule_init(&runner->schedule, &order);
         if (r == 0)
                 r = events_start(runner);
@@ -395,6 +415,7 @@ static void runner_free(struct runner *runner)
         for (size_t i = 0; i < SCHEDULE_PEERS; i++)
                 link_free(runner->peers[i].link);
         schedule_deinit(&runner->schedule);
+        reuse_free(runner->reuse);
         shelf_end_free(runner->shelf);
         for (size_t i = 0; i < ARRAY_LEN(events); i++)
                 if (events[i])

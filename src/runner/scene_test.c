@@ -17,6 +17,8 @@
 
 enum { PATIENCE_MS = 400 };
 
+uint64_t scene_cache_bytes;
+
 static void *runner_main(void *arg)
 {
         struct scene *scene = arg;
@@ -90,6 +92,7 @@ static void runtimes_set(struct scene *scene)
                 if (i == 1)
                         runtime->stages[STAGE_COMPILE] =
                                 (struct runtime_stage){ .argv = compile, .n_argv = 2 };
+                runtime->identity[0] = 1;
                 limits_set(&runtime->limits[STAGE_COMPILE]);
                 limits_set(&runtime->limits[STAGE_RUN]);
         }
@@ -103,9 +106,10 @@ struct scene *scene_open(uint32_t n_slots, size_t max_queued)
         struct err err;
 
         scene->fds_before = count_fds();
-        keeper_died = keeper_killed = keeper_signalled = keeper_setups = 0;
+        keeper_died = keeper_killed = keeper_signalled = keeper_setups = keeper_builds = 0;
         runtimes_set(scene);
         scene->config.max_queued_jobs = max_queued;
+        scene->config.compile_cache_size = scene->config.compile_cache_memory = scene_cache_bytes;
         assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, front), 0);
         assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control), 0);
         scene->control = control[0];
@@ -113,6 +117,7 @@ struct scene *scene_open(uint32_t n_slots, size_t max_queued)
                                             .catalog = &scene->catalog,
                                             .front = front[1],
                                             .control = control[1],
+                                            .cache = -1,
                                             .n_slots = n_slots,
                                             .patience_ns = PATIENCE_MS * NSEC_PER_MSEC };
         for (uint32_t i = 0; i < n_slots; i++)
@@ -161,6 +166,7 @@ void scene_on_done(void *arg, const struct result *result)
         assert_false(answer->done);
         answer->done = true;
         answer->verdict = stage->verdict;
+        answer->cached = result->stages[STAGE_COMPILE].cached;
         answer->compiled = result->stages[STAGE_COMPILE].ran;
         answer->compile = result->stages[STAGE_COMPILE].verdict;
         answer->ran = result->stages[STAGE_RUN].ran;

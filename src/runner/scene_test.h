@@ -33,11 +33,14 @@ struct answer {
         uint64_t ticket;
         bool done;
         enum verdict verdict, compile;
-        bool compiled, ran;
+        bool compiled, ran, cached;
         int exit_code, signal;
         char out[256], err[256], text[256];
         uint64_t totals[STREAM_COUNT];
 };
+
+/* Scenes opened from now on have a compile cache of so many bytes, in memory. */
+extern uint64_t scene_cache_bytes;
 
 /* @n_slots keepers; runtime 0 only runs, runtime 1 compiles first. */
 struct scene *scene_open(uint32_t n_slots, size_t max_queued);

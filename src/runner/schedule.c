@@ -13,6 +13,7 @@
  */
 #include "runner/schedule.h"
 #include "runner/live.h"
+#include "runner/reuse.h"
 #include "runner/stage.h"
 #include "runtime/runtime.h"
 #include "util/err.h"
@@ -127,6 +128,7 @@ static void start(struct schedule *schedule, struct task *task, struct slot *slo
         if (r == 0) {
                 TAILQ_INSERT_TAIL(&schedule->running, task, link);
                 schedule->n_running++;
+                reuse_begin(schedule->order.reuse, task);
                 return;
         }
         if (task->watchdog)
@@ -151,8 +153,17 @@ static bool start_next(struct schedule *schedule)
                 return false;
         TAILQ_FOREACH(task, &schedule->pending, link)
         {
-                struct slot *slot = slots_take(&schedule->slots, task->avoid);
+                enum reuse_next next = reuse_look(schedule->order.reuse, task);
+                struct slot *slot;
 
+                if (next == REUSE_WAIT)
+                        continue;
+                if (next == REUSE_WHOLE) {
+                        pending_remove(schedule, task);
+                        finish(schedule, task);
+                        return true;
+                }
+                slot = slots_take(&schedule->slots, task->avoid);
                 if (slot) {
                         start(schedule, task, slot);
                         return true;
@@ -209,6 +220,7 @@ static void on_report(void *arg, struct slot *slot, struct task *task, const str
 
         running_remove(schedule, task);
         stage_end(task, report);
+        reuse_end(schedule->order.reuse, task);
         if (!task->orphan && result->verdict != VERDICT_ENGINE)
                 live_end(task);
         if (task->orphan) {
@@ -237,6 +249,7 @@ static void on_gone(void *arg, struct slot *slot, struct task *task)
         if (task) {
                 running_remove(schedule, task);
                 stage_abandon(task);
+                reuse_abandon(schedule->order.reuse, task);
                 fault(schedule, task, slot, "the slot went away");
         }
         dispatch(schedule);
@@ -290,6 +303,10 @@ int schedule_add_take(struct schedule *schedule, struct task *task)
                 return SCHEDULE_FULL;
         }
         LIST_INSERT_HEAD(&schedule->buckets[ticket % SCHEDULE_BUCKETS], task, by_ticket);
+        if (reuse_look(schedule->order.reuse, task) == REUSE_WHOLE) {
+                finish(schedule, task);
+                return 0;
+        }
         pending_add(schedule, task, false);
         dispatch(schedule);
         return 0;

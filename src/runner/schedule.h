@@ -12,6 +12,7 @@
 
 struct event;
 struct event_base;
+struct reuse;
 
 enum {
         SCHEDULE_BUCKETS = 4096,
@@ -25,6 +26,7 @@ LIST_HEAD(task_bucket, task);
 
 struct schedule_order {
         struct event_base *base;
+        struct reuse *reuse; /* what compile stages made; NULL: everything is compiled */
         size_t n_slots;
         size_t max_pending;
         uint64_t max_pending_bytes;

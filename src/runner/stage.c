@@ -32,7 +32,7 @@ static void on_over(void *arg, enum report_end end)
                 log_debug("job=%llu: the kill order was not taken", (unsigned long long)task->ticket);
 }
 
-static int words_plan(struct task *task, struct plan_words *ret_words, struct err *err)
+int stage_words(const struct task *task, struct plan_words *ret_words, struct err *err)
 {
         struct plan_job job = {
                 .runtime = task->runtime,
@@ -108,7 +108,7 @@ int stage_start(struct task *task, struct slot *slot, struct event_base *base, s
         int r;
 
         result_begin(result_of(task));
-        r = words_plan(task, &words, err);
+        r = stage_words(task, &words, err);
         if (r == PLAN_TOO_LONG) {
                 result_of(task)->ran = true;
                 result_of(task)->verdict = VERDICT_EXEC;
@@ -161,6 +161,7 @@ void stage_end(struct task *task, const struct box_report *report)
         verdict_of(&evidence, result_of(task));
         if (task->pump.error < 0)
                 engine_fault(result_of(task), "the output could not be kept");
+        task->input_read = pump_input_read(&task->pump);
         if (task->stage == STAGE_COMPILE && result_of(task)->verdict == VERDICT_OK)
                 artefact_keep(task);
         pump_close(&task->pump);

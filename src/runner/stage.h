@@ -9,6 +9,7 @@
 
 struct err;
 struct event_base;
+struct plan_words;
 
 enum {
         STAGE_GONE = 1, /* the keeper hung up; the caller drops the slot */
@@ -20,6 +21,9 @@ enum {
  * forgotten. 0, an outcome above, or -errno with text: the engine failed and the slot is as it was.
  */
 int stage_start(struct task *task, struct slot *slot, struct event_base *base, struct err *err) MUST_USE;
+
+/* The words of the task's next stage; see plan_build(). */
+int stage_words(const struct task *task, struct plan_words *ret_words, struct err *err) MUST_USE;
 
 /* The report is here: take the last output, decide the verdict.  The streams are closed. */
 void stage_end(struct task *task, const struct box_report *report);

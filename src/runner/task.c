@@ -110,6 +110,8 @@ int task_new(const struct wire_job *job, int fds[WIRE_FDS_MAX], const struct cat
         task->files = task->input_fd = -1;
         task->part = (enum job_part)job->part;
         task->merged = job->merged;
+        task->fresh = job->fresh;
+        task->owner = job->owner;
         task->stage = (enum stage)first_stage(task->part, runtime);
         memcpy(task->limits, job->limits, sizeof(task->limits));
         task->interactive = job->interactive;

@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "config/document.h"
 #include "runtime/discover.h"
+#include "runtime/identity.h"
 #include "runtime/manifest.h"
 #include "runtime/semver.h"
 #include "runtime/shelf.h"
@@ -324,6 +325,7 @@ static int make_runtime(const struct config *config, const struct candidate *can
         runtime->naming = m->naming;
         runtime->any_file = m->any_file;
         catalog_settle(config, runtime, m->limits);
+        identity_of_host(runtime, m->file, candidate->tool, runtime->identity);
         return 0;
 }
 
@@ -420,6 +422,7 @@ int catalog_load(const struct config *config, struct catalog *ret_catalog, struc
         struct catalog catalog = { 0 };
         int r = build(&b, &catalog, err);
 
+        identity_of_engine(config, catalog.engine);
         if (r < 0)
                 catalog_deinit(&catalog);
         else

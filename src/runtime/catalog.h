@@ -26,6 +26,7 @@ struct catalog {
         struct shelf *shelf; /* runtimes of installed packages; NULL: none can come */
         struct catalog_missing *missing;
         size_t n_missing;
+        uint8_t engine[DIGEST_BYTES]; /* runtime/identity.h */
 };
 
 /*

@@ -10,6 +10,7 @@
 #include "util/base.h"
 #include "config/limits.h"
 #include "runtime/stage.h"
+#include "util/digest.h"
 
 /*
  * The argv of a stage, as written in the manifest.  A word that is exactly one of these stands for
@@ -50,6 +51,7 @@ struct runtime {
         struct runtime_stage stages[STAGE_COUNT];
         struct limits limits[STAGE_COUNT]; /* in force: override, else manifest, else configuration */
         struct limits doors[STAGE_COUNT];  /* what a door with limits of its own may ask beyond; 0: nothing */
+        uint8_t identity[DIGEST_BYTES];    /* runtime/identity.h; all zero: not known */
 };
 
 /* Does @name end in a dot and one of @extensions (NULL-terminated, may be NULL)? */

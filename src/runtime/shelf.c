@@ -91,6 +91,7 @@ static void put_runtime(struct record_out *out, const struct runtime *runtime)
         record_put_text(out, runtime->title);
         record_put_text(out, runtime->package ? runtime->package : "");
         record_put(out, runtime->any_file);
+        record_put_bytes(out, (struct view){ (const char *)runtime->identity, DIGEST_BYTES });
         put_list(out, runtime->aliases);
         put_list(out, runtime->env);
         for (int i = 0; i < STAGE_COUNT; i++) {
@@ -154,6 +155,16 @@ static void take_stage(struct record_in *in, struct runtime *runtime, int stage)
         }
 }
 
+static void take_identity(struct record_in *in, struct runtime *runtime)
+{
+        struct view identity = record_take_bytes(in, DIGEST_BYTES);
+
+        if (identity.n == DIGEST_BYTES)
+                memcpy(runtime->identity, identity.p, DIGEST_BYTES);
+        else
+                in->bad = true;
+}
+
 static void take_runtime(struct record_in *in, struct runtime *runtime)
 {
         size_t n;
@@ -166,6 +177,7 @@ static void take_runtime(struct record_in *in, struct runtime *runtime)
         if (runtime->package && !runtime->package[0])
                 free_ptr(&runtime->package);
         runtime->any_file = record_take(in, 0, 1);
+        take_identity(in, runtime);
         runtime->aliases = take_list(in, &n);
         runtime->env = take_list(in, &n);
         runtime->extensions = calloc(1, sizeof(char *));

@@ -1,0 +1,27 @@
+#pragma once
+
+/*
+ * Identity: which compiler it is, as far as a host can tell without reading it: what was compiled under one identity is
+ * never used under another.
+ *
+ * It holds what the manifest says, the programs its stages start, and the lists of installed packages of the host, so
+ * that a new libc or a new header is a new identity too.  Files are known by device, inode, size, mtime and ctime.
+ */
+
+#include "util/digest.h"
+
+struct config;
+struct runtime;
+
+/* Of a runtime of this host, whose manifest lies at @manifest and whose program is @tool (NULL: none). */
+void identity_of_host(const struct runtime *runtime, const char *manifest, const char *tool,
+                      uint8_t ret[DIGEST_BYTES]);
+
+/* Of a runtime of a package, which lies in the open folder @folder. */
+void identity_of_package(const struct runtime *runtime, int folder, uint8_t ret[DIGEST_BYTES]);
+
+/* Of the engine itself: its version and its programs. */
+void identity_of_engine(const struct config *config, uint8_t ret[DIGEST_BYTES]);
+
+/* All zero: nothing is known of it, so nothing it compiled is kept. */
+bool identity_known(const uint8_t identity[DIGEST_BYTES]);

@@ -29,6 +29,7 @@ static const struct command {
         { "package", cli_package, "install, uninstall, list and build language packages" },
         { "pkg", cli_package, NULL },
         { "ppman", cli_ppman, NULL },
+        { "image", cli_image, "pull, list and remove container images for runtimes" },
         { "runtimes", cli_runtimes, "list the languages this host offers" },
         { "config", cli_config, "show the configuration in force and where each value came from" },
         { "doctor", cli_doctor, "show what this host has and lacks, and how to mend it" },

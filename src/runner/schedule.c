@@ -163,7 +163,7 @@ static bool start_next(struct schedule *schedule)
                         finish(schedule, task);
                         return true;
                 }
-                slot = slots_take(&schedule->slots, task->avoid);
+                slot = slots_take(&schedule->slots, task->avoid, task->runtime->image);
                 if (slot) {
                         start(schedule, task, slot);
                         return true;

@@ -118,21 +118,30 @@ int slots_set_take(struct slots *slots, size_t index, int fd)
         slot_drop(slot);
         slot->fd = fd;
         slot->stale = false;
+        slot->image = 0;
         slot->event = event;
         slots->n_live++;
         return 0;
 }
 
-struct slot *slots_take(struct slots *slots, const struct slot *avoid)
+struct slot *slots_take(struct slots *slots, const struct slot *avoid, uint32_t image)
 {
-        struct slot *slot;
+        struct slot *slot, *oldest = NULL;
 
         TAILQ_FOREACH(slot, &slots->ready, link)
-        if (slot != avoid || slots->n_live == 1)
-                break;
-        if (slot)
-                ready_set(slot, false);
-        return slot;
+        {
+                if (slot == avoid && slots->n_live > 1)
+                        continue;
+                if (!oldest)
+                        oldest = slot;
+                if (slot->image == image) {
+                        oldest = slot;
+                        break;
+                }
+        }
+        if (oldest)
+                ready_set(oldest, false);
+        return oldest;
 }
 
 void slots_give_back(struct slots *slots, struct slot *slot)

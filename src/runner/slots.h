@@ -21,6 +21,7 @@ struct slot {
         struct event *event;
         bool ready;
         bool stale;        /* its root shows packages as they were: no job more */
+        uint32_t image;    /* whose root its box has: that of the last order */
         struct task *task; /* whose stage runs here */
         uint64_t run;      /* number of that stage, as told to the keeper */
 };
@@ -51,9 +52,9 @@ void slots_deinit(struct slots *slots);
  * -errno. */
 int slots_set_take(struct slots *slots, size_t index, int fd) MUST_USE;
 
-/* The oldest ready slot other than @avoid; @avoid itself only when it is the last one alive.  NULL when
- * there is none.  It is no longer ready: order a run, or give it back. */
-struct slot *slots_take(struct slots *slots, const struct slot *avoid);
+/* The oldest ready slot other than @avoid whose box has the root of @image, or the oldest of all where none has: it makes another
+ * box then.  @avoid itself only when it is the last one alive.  NULL when there is none.  It is no longer ready: order a run, or give it back. */
+struct slot *slots_take(struct slots *slots, const struct slot *avoid, uint32_t image);
 void slots_give_back(struct slots *slots, struct slot *slot);
 
 /* What the roots of slots show has changed: hang up on those that are ready, on the others when they get ready. */

@@ -62,6 +62,7 @@ static void spec_fill(struct box_spec *spec, const struct task *task, const stru
         spec->file_size_bytes = limits->file_size_bytes;
         spec->disk_bytes = limits->disk_bytes;
         spec->inodes = limits->inodes;
+        spec->image = task->runtime->image;
 }
 
 static void result_begin(struct stage_result *result)
@@ -126,6 +127,7 @@ int stage_start(struct task *task, struct slot *slot, struct event_base *base, s
         task->slot = slot;
         slot->task = task;
         slot->run = spec.job;
+        slot->image = spec.image;
         live_begin(task);
         return 0;
 }

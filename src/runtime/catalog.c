@@ -9,8 +9,10 @@
 #include "runtime/catalog.h"
 #include "config/config.h"
 #include "config/document.h"
+#include "runtime/catalog_images.h"
 #include "runtime/discover.h"
 #include "runtime/identity.h"
+#include "runtime/image.h"
 #include "runtime/manifest.h"
 #include "runtime/semver.h"
 #include "runtime/shelf.h"
@@ -27,13 +29,15 @@ enum { WORD_MAX = 16384 };
 /* A manifest with one program that could be its tool. */
 struct candidate {
         const struct manifest *manifest;
-        char *tool; /* NULL: the manifest looks for none */
+        char *tool;     /* NULL: the manifest looks for none */
+        uint32_t image; /* 0: of the host */
         char **version_argv;
         char version[DISCOVER_VERSION_MAX];
 };
 
 struct builder {
         const struct config *config;
+        struct catalog *catalog;
         struct manifest *manifests;
         size_t n_manifests;
         struct candidate *candidates;
@@ -142,7 +146,7 @@ static char **fill_list(char *const *list, const char *tool)
         return copy;
 }
 
-static int add_candidate(struct builder *b, const struct manifest *manifest, const char *tool,
+static int add_candidate(struct builder *b, const struct manifest *manifest, uint32_t image, const char *tool,
                          struct err *err)
 {
         struct candidate *more = reallocarray(b->candidates, b->n_candidates + 1, sizeof(*more));
@@ -152,7 +156,7 @@ static int add_candidate(struct builder *b, const struct manifest *manifest, con
                 return no_memory(err);
         b->candidates = more;
         candidate = &more[b->n_candidates++];
-        *candidate = (struct candidate){ .manifest = manifest };
+        *candidate = (struct candidate){ .manifest = manifest, .image = image };
         candidate->tool = tool ? strdup(tool) : NULL;
         candidate->version_argv = fill_list(manifest->version.argv, tool);
         return (tool && !candidate->tool) || !candidate->version_argv ? no_memory(err) : 0;
@@ -166,13 +170,19 @@ static bool is_candidate(const struct builder *b, const struct manifest *manifes
         return false;
 }
 
+static int look_for(const struct builder *b, uint32_t image, const char *name, char ***ret_paths)
+{
+        return image ? catalog_image_find(b->catalog, image, name, ret_paths)
+                     : discover_find(b->config, name, ret_paths);
+}
+
 /* Are all programs of `needs` here? */
-static int has_needs(const struct builder *b, const struct manifest *manifest, bool *ret_has)
+static int has_needs(const struct builder *b, const struct manifest *manifest, uint32_t image, bool *ret_has)
 {
         *ret_has = true;
         for (char **name = manifest->needs; name && *name && *ret_has; name++) {
                 char **paths;
-                int r = discover_find(b->config, *name, &paths);
+                int r = look_for(b, image, *name, &paths);
 
                 if (r < 0)
                         return r;
@@ -184,24 +194,28 @@ static int has_needs(const struct builder *b, const struct manifest *manifest, b
 
 static int find_tools(struct builder *b, const struct manifest *manifest, struct err *err)
 {
+        uint32_t image = 0;
         bool has;
-        int r = has_needs(b, manifest, &has);
+        int r = manifest->image ? catalog_image_take(b->config, b->catalog, manifest, &image, err) : 0;
 
+        if (r != 0)
+                return MIN(r, 0);
+        r = has_needs(b, manifest, image, &has);
         if (r < 0)
                 return no_memory(err);
         if (!has)
                 return 0;
         if (!manifest->find || !manifest->find[0])
-                return add_candidate(b, manifest, NULL, err);
+                return add_candidate(b, manifest, image, NULL, err);
         for (char **name = manifest->find; *name && r == 0; name++) {
                 char **paths;
 
-                r = discover_find(b->config, *name, &paths);
+                r = look_for(b, image, *name, &paths);
                 if (r < 0)
                         return no_memory(err);
                 for (char **path = paths; *path && r == 0; path++)
                         if (!is_candidate(b, manifest, *path))
-                                r = add_candidate(b, manifest, *path, err);
+                                r = add_candidate(b, manifest, image, *path, err);
                 document_list_free(paths);
         }
         return r;
@@ -219,7 +233,7 @@ static int ask_versions(struct builder *b, struct err *err)
         for (size_t i = 0; i < b->n_candidates; i++) {
                 const struct candidate *candidate = &b->candidates[i];
 
-                if (!candidate->manifest->version.fixed)
+                if (!candidate->manifest->version.fixed && !candidate->image)
                         questions[n++] =
                                 (struct discover_question){ .path = candidate->tool,
                                                             .argv = candidate->version_argv,
@@ -233,9 +247,15 @@ static int ask_versions(struct builder *b, struct err *err)
                 discover_remember_save(b->config, questions, n);
         n = 0;
         for (size_t i = 0; i < b->n_candidates; i++) {
-                const char *fixed = b->candidates[i].manifest->version.fixed;
+                struct candidate *candidate = &b->candidates[i];
+                const char *fixed = candidate->manifest->version.fixed;
 
-                snprintf(b->candidates[i].version, DISCOVER_VERSION_MAX, "%s",
+                if (candidate->image) {
+                        catalog_image_version(b->catalog, candidate->image, candidate->manifest,
+                                              candidate->version);
+                        continue;
+                }
+                snprintf(candidate->version, DISCOVER_VERSION_MAX, "%s",
                          fixed ? fixed : questions[n++].version);
         }
         free(questions);
@@ -299,8 +319,14 @@ static bool fill_stage(struct runtime_stage *to, const struct runtime_stage *fro
         return to->argv && to->env;
 }
 
-static int make_runtime(const struct config *config, const struct candidate *candidate,
-                        struct runtime *runtime, struct err *err)
+/* What tells one toolchain from another: the program; of an image its folder, whose name is the digest. */
+static const char *tool_at(const struct builder *b, const struct candidate *candidate)
+{
+        return candidate->image ? b->catalog->images[candidate->image - 1].files : candidate->tool;
+}
+
+static int make_runtime(const struct builder *b, const struct candidate *candidate, struct runtime *runtime,
+                        struct err *err)
 {
         const struct manifest *m = candidate->manifest;
         bool whole = true;
@@ -313,6 +339,9 @@ static int make_runtime(const struct config *config, const struct candidate *can
         runtime->extensions = fill_list(m->extensions, NULL);
         runtime->companions = fill_list(m->companions, NULL);
         runtime->env = fill_list(m->env, candidate->tool);
+        if (candidate->image)
+                runtime->env = catalog_image_env_take(b->catalog, candidate->image, runtime->env);
+        runtime->image = candidate->image;
         for (int i = 0; i < STAGE_COUNT; i++)
                 whole &= fill_stage(&runtime->stages[i], &m->stages[i], candidate->tool);
         if (!whole || !runtime->language || !runtime->version || !runtime->title ||
@@ -324,8 +353,8 @@ static int make_runtime(const struct config *config, const struct candidate *can
         runtime->rename = m->rename;
         runtime->naming = m->naming;
         runtime->any_file = m->any_file;
-        catalog_settle(config, runtime, m->limits);
-        identity_of_host(runtime, m->file, candidate->tool, runtime->identity);
+        catalog_settle(b->config, runtime, m->limits);
+        identity_of_host(runtime, m->file, tool_at(b, candidate), runtime->identity);
         return 0;
 }
 
@@ -343,9 +372,14 @@ static int add_missing(struct catalog *catalog, const struct manifest *manifest,
 {
         struct bytes apt = BYTES_INIT(4096);
         struct catalog_missing *missing = &catalog->missing[catalog->n_missing];
-        int r = bytes_add_text(&apt, manifest->apt && manifest->apt[0] ? "apt-get install -y" : "");
+        int r = bytes_add_text(
+                &apt, !manifest->image && manifest->apt && manifest->apt[0] ? "apt-get install -y" : "");
 
-        for (char **package = manifest->apt; package && *package && r == 0; package++)
+        if (r == 0 && manifest->image)
+                r = bytes_printf(&apt, "coderunr image pull %s", manifest->image);
+
+        for (char **package = manifest->image ? NULL : manifest->apt; package && *package && r == 0;
+             package++)
                 r = bytes_printf(&apt, " %s", *package);
         *missing = (struct catalog_missing){ strdup(manifest->language), strdup(manifest->title), apt.p };
         catalog->n_missing++;
@@ -368,7 +402,7 @@ static int add_manifest(struct builder *b, struct catalog *catalog, const struct
                 offered = true;
                 if (is_listed(catalog, candidate))
                         continue;
-                r = make_runtime(b->config, candidate, runtime, err);
+                r = make_runtime(b, candidate, runtime, err);
                 if (r < 0)
                         return r;
                 runtime->index = (uint32_t)catalog->n_runtimes++;
@@ -418,8 +452,8 @@ static int build(struct builder *b, struct catalog *catalog, struct err *err)
 
 int catalog_load(const struct config *config, struct catalog *ret_catalog, struct err *err)
 {
-        struct builder b CLEANUP(builder_deinit) = { .config = config };
         struct catalog catalog = { 0 };
+        struct builder b CLEANUP(builder_deinit) = { .config = config, .catalog = &catalog };
         int r = build(&b, &catalog, err);
 
         identity_of_engine(config, catalog.engine);
@@ -442,6 +476,7 @@ void catalog_deinit(struct catalog *catalog)
         free(catalog->runtimes);
         free(catalog->missing);
         shelf_free(catalog->shelf);
+        catalog_images_deinit(catalog);
         *catalog = (struct catalog){ 0 };
 }
 

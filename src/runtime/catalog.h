@@ -11,13 +11,14 @@
 struct config;
 struct err;
 
-/* A manifest none of whose tools were found here. */
+/* A manifest none of whose tools were found here, or whose image was not pulled. */
 struct catalog_missing {
         char *language;
         char *title;
-        char *apt; /* "apt-get install -y golang-go" */
+        char *apt; /* "apt-get install -y golang-go", "coderunr image pull python:alpine" */
 };
 
+struct image;
 struct shelf;
 
 struct catalog {
@@ -26,6 +27,8 @@ struct catalog {
         struct shelf *shelf; /* runtimes of installed packages; NULL: none can come */
         struct catalog_missing *missing;
         size_t n_missing;
+        struct image *images; /* whose files runtimes see; locked as long as the catalog lives */
+        size_t n_images;
         uint8_t engine[DIGEST_BYTES]; /* runtime/identity.h */
 };
 

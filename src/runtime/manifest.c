@@ -40,6 +40,7 @@ static const struct key top_keys[] = {
         { "language", KIND_TEXT, AT(language) },
         { "title", KIND_TEXT, AT(title) },
         { "package", KIND_TEXT, AT(package) },
+        { "image", KIND_TEXT, AT(image) },
         { "aliases", KIND_LIST, AT(aliases) },
         { "extensions", KIND_LIST, AT(extensions) },
         { "companions", KIND_LIST, AT(companions) },
@@ -63,6 +64,7 @@ static const struct key version_keys[] = {
         { "after", KIND_TEXT, offsetof(struct manifest_version, after) },
         { "range", KIND_TEXT, offsetof(struct manifest_version, range) },
         { "fixed", KIND_TEXT, offsetof(struct manifest_version, fixed) },
+        { "env", KIND_TEXT, offsetof(struct manifest_version, env) },
         { NULL, 0, 0 },
 };
 
@@ -262,6 +264,18 @@ static int bind_value(struct binder *b, const struct key *key, yaml_node_t *valu
         return -EINVAL;
 }
 
+/* An image is not the operator's own: none of its programs is run to be asked. */
+static int check_image(const struct manifest *m, struct err *err)
+{
+        if (m->image && m->version.argv && m->version.argv[0])
+                return err_set(err, -EINVAL,
+                               "%s: version: argv: programs of an image are not asked; say fixed or env",
+                               m->file);
+        if (!m->image && m->version.env)
+                return err_set(err, -EINVAL, "%s: version: env: is for manifests with an image", m->file);
+        return 0;
+}
+
 static int check_version(const struct manifest *m, struct err *err)
 {
         const struct manifest_version *version = &m->version;
@@ -273,6 +287,8 @@ static int check_version(const struct manifest *m, struct err *err)
         if (version->range && !semver_range_ok(version->range))
                 return err_set(err, -EINVAL, "%s: version: range: \"%s\" cannot be read", m->file,
                                version->range);
+        if (m->image)
+                return 0;
         if (!version->fixed && !(version->argv && version->argv[0]))
                 return err_set(err, -EINVAL, "%s: version: neither argv nor fixed says how to get it",
                                m->file);
@@ -291,7 +307,7 @@ static int check(struct manifest *m, struct err *err)
                 return err_set(err, -EINVAL, "%s: run is missing", m->file);
         if (m->rename && !(m->extensions && m->extensions[0]))
                 return err_set(err, -EINVAL, "%s: rename: extensions names none to give", m->file);
-        return check_version(m, err);
+        return check_image(m, err) < 0 ? -EINVAL : check_version(m, err);
 }
 
 static int parse(struct document *document, struct manifest *ret_manifest, struct err *err)
@@ -332,8 +348,9 @@ int manifest_load(const char *path, struct manifest *ret_manifest, struct err *e
 
 void manifest_deinit(struct manifest *m)
 {
-        char **const texts[] = { &m->file,          &m->language,      &m->title,        &m->package,
-                                 &m->version.after, &m->version.range, &m->version.fixed };
+        char **const texts[] = { &m->file,          &m->language,      &m->title,
+                                 &m->package,       &m->version.after, &m->version.range,
+                                 &m->version.fixed, &m->image,         &m->version.env };
         char ***const lists[] = { &m->aliases, &m->extensions, &m->companions, &m->find,
                                   &m->needs,   &m->apt,        &m->env,        &m->version.argv };
 

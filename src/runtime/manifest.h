@@ -20,7 +20,10 @@
  *     after: javac               look only behind this word; else from the start
  *     range: ">=11"              other versions are not offered
  *     fixed: 0.0.1               do not ask at all
+ *     env: PYTHON_VERSION        what the image's environment says
  *   apt: [default-jdk-headless]  Debian packages that bring the tools
+ *   image: python:alpine         programs see the files of this image, not the host's: find and needs look there, in its PATH,
+ *                                and its environment stands below env; version is fixed, env, or what the tag tells
  *   env: { NAME: value }         for every stage
  *   limits: { compile_memory_limit: 1GiB, max_process_count: 256 }     as in configurations
  *   compile: [...]               argv, or { argv: [...], env: {...} }; may be left out
@@ -40,6 +43,7 @@ struct manifest_version {
         char *after;
         char *range;
         char *fixed;
+        char *env;
 };
 
 struct manifest {
@@ -47,6 +51,7 @@ struct manifest {
         char *language;
         char *title;
         char *package;
+        char *image;
         char **aliases; /* lists are NULL-terminated and NULL only where the key is absent */
         char **extensions;
         char **companions;

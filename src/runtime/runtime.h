@@ -40,6 +40,7 @@ struct runtime {
         char *language;    /* canonical name, as echoed in replies */
         char *version;     /* "3.11.2", always three numbers */
         char *title;       /* "Python", for people */
+        uint32_t image;    /* 0: the host's files; n: the n-th image of the catalog */
         char *package;     /* the `runtime` of Piston's list, NULL when the language is its own */
         char **aliases;    /* NULL-terminated, may be empty */
         char **extensions; /* without dot; the first is the one added to nameless sources */

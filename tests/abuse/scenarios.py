@@ -17,7 +17,8 @@ import outside
 
 # Probes that only scenarios use.
 PROBES = {"exit_with", "touch", "toolchain_lock", "pipe_quota", "shared_names", "inherited_state", "sleeper", "spin",
-          "words", "no_input", "forkbomb", "daemon", "fill_files", "flood"}
+          "words", "no_input", "forkbomb", "daemon", "fill_files", "flood",
+          "network_state"}
 NAMES = "|".join(("OK", "EXEC", "400", "413"))
 
 
@@ -116,6 +117,18 @@ def inherited_state(world):
         assert not found, f"the next job finds {found}"
     control = world.outside.run("inherited_state", ("spoil",))
     return "" if control.escaped else "nothing is passed on outside either"
+
+
+def network_state(world):
+    for _ in range(8):
+        world.run("network_state", "spoil")
+    for _ in range(8):
+        run = world.run("network_state", "look")
+        found = outside.words_of(run["stdout"], "ESCAPED")
+        assert not found and "DENIED dev " in run["stdout"], f"the next job finds {found} in {run}"
+    world.outside.run("network_state", ("spoil",))
+    control = world.outside.run("network_state", ("look",))
+    return "" if {"dev", "sockstat", "flow-label"} <= control.escaped else f"outside only {sorted(control.escaped)} are found"
 
 
 PORTS = """

@@ -241,6 +241,7 @@ row("XJ-22", "clients that leave beside a neighbour", scenario="leaving_clients"
 row("XJ-25", "load figures", "load_figures")
 row("XJ-26", "access times", "atime")
 row("XJ-29", "ports of the job before", scenario="ports", safe=False)
+row("XJ-30", "what the network knows of the job before", scenario="network_state", safe=False)
 
 # ---- input, output, supervision --------------------------------------------------------------------------------------
 
@@ -291,7 +292,6 @@ row("AR-03", "too many, too deep, too large", scenario="too_much", safe=False)
 PENDING = {
     "PT-23": "slots are not pinned to cores, there is no set to escape from",
     "FS-10 FS-11 FS-12 FS-13 FS-15 FS-17 FS-18 FS-36 FS-38 FS-39": "files of the run stage cannot be downloaded",
-    "XJ-30": "counters of a slot's loopback pass from job to job: a namespace for each box is a decision of its own",
     "FS-33": "piped core handler: needs the guest",
     "NS-16": "needs a toolchain on a mount of its own: the guest",
     "NS-26": "Landlock is not a layer of the box",

@@ -20,7 +20,10 @@ enum {
         HELPERS_V1 = 2,                  /* keeper and init live in the slot's v1 groups */
         HELPERS_V2 = 1,                  /* init */
         GROUP_MODE = 0755,
+        RELAXED_PROCESSES = 1024,
 };
+
+#define RELAXED_BYTES (2 * GIB)
 
 static const char box_group[] = "box";
 
@@ -163,8 +166,9 @@ static int limit_memory_v2(struct account *account, uint64_t limit)
 
 static int limit_memory(struct account *account, uint64_t bytes)
 {
-        uint64_t limit = bytes + (account->v2[CONTROLLER_MEMORY] ? (uint64_t)OVERHEAD_DEFAULT
-                                                                 : account->overhead_bytes);
+        uint64_t limit =
+                bytes + (account->v2[CONTROLLER_MEMORY] ? (uint64_t)OVERHEAD_DEFAULT
+                                                        : account->overhead_bytes + account->zygote_bytes);
         int r;
 
         if (limit == account->memory_limit)
@@ -178,7 +182,7 @@ static int limit_memory(struct account *account, uint64_t bytes)
 static int limit_pids(struct account *account, uint64_t processes)
 {
         bool v2 = account->v2[CONTROLLER_PIDS];
-        uint64_t limit = processes + (v2 ? HELPERS_V2 : HELPERS_V1);
+        uint64_t limit = processes + (v2 ? HELPERS_V2 : HELPERS_V1 + account->zygotes);
         int r;
 
         if (limit == account->pids_limit)
@@ -186,6 +190,18 @@ static int limit_pids(struct account *account, uint64_t processes)
         r = v2 ? v2_write(account, "pids.max", limit) : write_number(account->fd[ACCOUNT_PIDS_MAX], limit);
         account->pids_limit = r == 0 ? limit : 0;
         return r;
+}
+
+int account_relax(struct account *account)
+{
+        int r = account->v2[CONTROLLER_MEMORY] ? 0 : limit_memory(account, RELAXED_BYTES);
+
+        return r || account->v2[CONTROLLER_PIDS] ? r : limit_pids(account, RELAXED_PROCESSES);
+}
+
+uint64_t account_charged(const struct account *account)
+{
+        return account->v2[CONTROLLER_MEMORY] ? 0 : read_number(account->fd[ACCOUNT_MEMORY_USAGE]);
 }
 
 static uint64_t oom_kills(const struct account *account)

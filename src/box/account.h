@@ -22,6 +22,8 @@ struct account {
         uint64_t oom_base;
         uint64_t forks_base;
         uint64_t overhead_bytes; /* of an empty slot, measured once */
+        uint64_t zygote_bytes;   /* v1: what zygotes take of the slot's memory, which is not the program's */
+        uint32_t zygotes;        /* v1: how many of the slot's processes they are */
         bool no_peak;            /* v2 before Linux 5.19: no memory.peak */
         uint64_t peak_seen;      /* then: the highest memory.current of all looks */
 };
@@ -38,6 +40,12 @@ void account_init(struct account *account, const struct slot_boot *boot);
 /* Before a box is cloned: v2 makes its group.  Returns the group's descriptor for CLONE_INTO_CGROUP (-1 where no
  * controller is on v2) in *ret_group. */
 int account_prepare(struct account *account, int *ret_group) MUST_USE;
+
+/* Before a program comes up whose order is not known: no limit of the last one's may be in its way. */
+int account_relax(struct account *account) MUST_USE;
+
+/* v1: bytes charged to the slot now.  On v2 what is outside of boxes is charged elsewhere: 0. */
+uint64_t account_charged(const struct account *account);
 
 /* On the order: set limits, remember where the counters stand. */
 int account_begin(struct account *account, uint64_t memory_bytes, uint64_t processes,

@@ -11,12 +11,14 @@
 #include "box/keeper.h"
 #include "box/mounts.h"
 #include "box/steps.h"
+#include "box/warm.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -42,6 +44,24 @@ static int take_privileges(const void *context)
         if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
                 return -errno;
         return 0;
+}
+
+/* A zygote's child has to be let in by somebody who is inside: here are the doors. */
+static int show_namespaces(const void *context)
+{
+        static const char *const names[WARM_BOX_NAMESPACES] = { "pid", "mnt", "ipc", "uts", "cgroup" };
+        const struct box_plan *plan = context;
+        int fds[WARM_BOX_NAMESPACES], n = 0, r = 0;
+        char path[32];
+
+        for (; plan->zygote && r == 0 && n < WARM_BOX_NAMESPACES; n++) {
+                snprintf(path, sizeof(path), "self/ns/%s", names[n]);
+                fds[n] = openat(plan->proc, path, O_RDONLY | O_CLOEXEC);
+                r = fds[n] < 0 ? -errno : 0;
+        }
+        if (n > 0 && r == 0)
+                r = fds_send(plan->control, fds, n);
+        return r; /* open files are closed soon: keep_only() */
 }
 
 /* The program's process: in a user namespace that owns none of the other namespaces. */
@@ -90,16 +110,21 @@ static void report_exit(const struct box_plan *plan, const struct end *end)
         (void)send(plan->control, &frame, sizeof(frame), MSG_NOSIGNAL);
 }
 
-/* Deliver a signal the keeper asks for; a keeper that hung up ends the box. */
-static void take_signal(const struct box_plan *plan, pid_t program)
+/*
+ * Deliver a signal the keeper asks for; a keeper that hung up ends the box.  A negative number is the pid of a zygote's
+ * child, which its parent left to us: it is the program.
+ */
+static void take_word(const struct box_plan *plan, pid_t *program)
 {
         int32_t number;
         ssize_t n = recv(plan->control, &number, sizeof(number), MSG_DONTWAIT);
 
         if (n == 0)
                 _exit(1);
-        if (n == (ssize_t)sizeof(number) && program > 0)
-                (void)kill(program, number);
+        if (n == (ssize_t)sizeof(number) && number < 0 && *program == 0)
+                *program = -number;
+        else if (n == (ssize_t)sizeof(number) && number > 0 && *program > 0)
+                (void)kill(*program, number);
 }
 
 /* Reap until the program itself has ended; orphans come here too. */
@@ -126,7 +151,7 @@ NORETURN static void serve(const struct box_plan *plan, pid_t program)
                         program = -1;
                 }
                 if (ppoll(&control, 1, NULL, &none) > 0)
-                        take_signal(plan, program);
+                        take_word(plan, &program);
         }
 }
 
@@ -192,19 +217,19 @@ static void run_steps(const struct step_row *rows, size_t n, const struct box_pl
 NORETURN void init_main(const struct box_plan *plan)
 {
         static const struct step_row before[] = {
-                { STEP_INIT_MOUNT_BOX, mount_box },
-                { STEP_INIT_MOUNT_TMP, mount_tmp },
-                { STEP_INIT_MOUNT_PROC, mount_proc },
+                { STEP_INIT_MOUNT_BOX, mount_box },   { STEP_INIT_MOUNT_TMP, mount_tmp },
+                { STEP_INIT_MOUNT_PROC, mount_proc }, { STEP_INIT_NAMESPACES, show_namespaces },
                 { STEP_INIT_IDS, take_slot_id },
         };
         static const struct step_row after[] = { { STEP_INIT_PRIVILEGES, take_privileges } };
-        pid_t program;
+        pid_t program = 0;
 
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
         run_steps(before, ARRAY_LEN(before), plan);
         set_signals();
         program = steps_fault(STEP_INIT_CLONE);
-        program = program ? program : clone_program(plan);
+        if (program == 0 && !plan->zygote)
+                program = clone_program(plan);
         if (program < 0)
                 fail(plan, STEP_INIT_CLONE, program);
         run_steps(after, ARRAY_LEN(after), plan);

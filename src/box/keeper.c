@@ -28,6 +28,13 @@ void report_send(struct box_report *report)
         }
 }
 
+static void report_ready(void)
+{
+        struct box_report report = { .end = END_READY, .warm = keeper.box.warm };
+
+        report_send(&report);
+}
+
 void report_end(uint64_t job, enum report_end end, enum step step, int error)
 {
         struct box_report report = {
@@ -96,9 +103,9 @@ int main(void)
         signal(SIGTERM, SIG_IGN);
         build();
         for (;;) {
-                r = box_prepare(keeper.boot->disk_bytes, keeper.boot->inodes, &step);
+                r = box_prepare(keeper.boot->disk_bytes, keeper.boot->inodes, keeper.next, &step);
                 if (r == 0) {
-                        report_end(0, END_READY, STEP_NONE, 0);
+                        report_ready();
                         serve_box();
                         box_discard();
                         continue;

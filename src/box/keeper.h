@@ -12,6 +12,9 @@
  *   init.c      pid 1 of the box: mounts, ids, clones the program's process, reaps, reports its end
  *   program.c   becomes the program: maps, privileges, filter; then waits for its order
  *   obey.c      the order, inside the box: words, files, streams, exec
+ *   zygotes.c   the interpreters beside the keeper that fork into boxes
+ *   park.c      the start of a program that waits in its box
+ *   warm.c      the library inside both (warm.h); no part of the keeper, but made of the same files
  *   collect.c   packs the work folder after a compile stage
  *
  * All of them are forks of one small process that never allocates.
@@ -37,7 +40,8 @@ enum word {
         WORD_STARTED,   /* program: about to execute; what follows is the program's own doing */
         WORD_EXITED,    /* init: the program ended, nothing of it is left */
         WORD_EXEC,      /* program: execve failed */
-        WORD_FILES,     /* program: a file could not be placed */
+        WORD_DESCRIPTORS, /* init to the keeper: its namespaces; the keeper to a zygote: these and the box's channel */
+        WORD_FILES, /* program: a file could not be placed */
 };
 
 struct word_frame {
@@ -45,6 +49,7 @@ struct word_frame {
         int32_t step;
         int32_t error;
         int32_t wait_status;
+        int32_t pid;            /* READY of a zygote's child: as the box counts */
         uint32_t flags;         /* REPORT_DISK_FULL, REPORT_INODES_FULL */
         uint64_t max_rss_bytes; /* EXITED: as wait4(2) told it */
 };
@@ -56,7 +61,10 @@ struct box_plan {
         uint64_t inodes;
         int control; /* init's channel to the keeper: words up, signal numbers down */
         int order;   /* the program's channel: READY up, then the order down */
-        int proc;    /* detached procfs of the host's pid namespace, for the engine's own writes */
+        uint32_t
+                warm; /* the program that shall wait in the box: row of the slot's table from 1 on, 0: none */
+        bool zygote;  /* and it comes from outside */
+        int proc;     /* detached procfs of the host's pid namespace, for the engine's own writes */
 };
 
 /* One slot's keeper, and the order it serves: static, since nothing is ever allocated. */
@@ -67,6 +75,8 @@ struct box {
         int order;
         uint64_t disk_bytes;
         uint64_t inodes;
+        uint32_t warm; /* the program that waits in it, 0: none */
+        pid_t program; /* its pid, as the box counts; 0 where nobody has to know it */
 };
 
 struct keeper {
@@ -75,6 +85,7 @@ struct keeper {
         int proc;
         int roots[1 + SLOT_IMAGES_MAX]; /* a mount namespace each; the first is the slot's own root */
         uint32_t image;                 /* the one it is in: 0 or the n-th image */
+        uint32_t next;                  /* the program to wait in the next box */
         struct box box;
 };
 
@@ -97,7 +108,8 @@ int roots_build(struct keeper *of, enum step *ret_step) MUST_USE;
 /* Go where the next box shall be cloned. */
 int roots_enter(struct keeper *of, uint32_t image) MUST_USE;
 
-int box_prepare(uint64_t disk_bytes, uint64_t inodes, enum step *ret_step) MUST_USE;
+/* @warm: row of the slot's table, or 0.  Where it cannot be warm the box is an ordinary one. */
+int box_prepare(uint64_t disk_bytes, uint64_t inodes, uint32_t warm, enum step *ret_step) MUST_USE;
 void box_end(void);     /* kill everything in it; its cgroup's counters stay readable */
 void box_discard(void); /* and let go of it */
 
@@ -116,8 +128,37 @@ void report_end(uint64_t job, enum report_end end, enum step step, int error);
 NORETURN void init_main(const struct box_plan *plan);
 NORETURN void program_main(const struct box_plan *plan);
 
+/* The program's process gives up everything, step by step. */
+int program_enter(const struct box_plan *plan, enum step *ret_step) MUST_USE;
+void program_reset_session(void); /* a session of its own, an ordinary priority */
+void program_reset_signals(void); /* as exec expects them */
+NORETURN void program_fail(int channel, enum step step, int error);
+
+/* Become the program that waits in its box for its order. */
+NORETURN void park(const struct box_plan *plan);
+
 /* Take one order from @channel and become the program. */
 NORETURN void obey(int channel);
+/* The same of a process that is the program of row @warm already: returns when it may go on. */
+void obey_warm(int channel, uint32_t warm);
+
+/*
+ * A zygote of row @warm, started unless it runs.  Its child's READY comes on the box's order channel; the child dies with
+ * the box.  0 or -errno; a row that fails is not tried again for a while (-EAGAIN).
+ */
+int zygotes_fork(uint32_t warm, const int fds[], int n_fds, enum step *ret_step) MUST_USE;
+void zygotes_close(void);     /* end them all: their memory is wanted, or the slot ends */
+uint64_t zygotes_bytes(void); /* what they take of the memory that is charged to the slot */
+uint32_t zygotes_count(void);
+
+/* Words of a row with the library's own two, for exec: 0, or -EINVAL for a row that is not as slot.h says. */
+int warm_words(const struct slot_warm *warm, uint32_t row, char *args[], char *env[], size_t room) MUST_USE;
+/* Execute a row with the library in it, for zygotes and for programs to be parked (@proc -1).  Comes back with -errno. */
+int warm_exec(const struct slot_warm *warm, uint32_t row, int channel, int proc) MUST_USE;
+
+/* Send descriptors; take whatever word comes next: how many came beside it, or -errno. */
+int fds_send(int channel, const int *fds, int n) MUST_USE;
+int fds_recv(int channel, struct word_frame *ret_frame, int *ret_fds, int room) MUST_USE;
 
 /* Say a word; nobody to hear it is no error. */
 void word_send(int channel, enum word word, enum step step, int error);
@@ -127,7 +168,9 @@ int collect(int fd) MUST_USE;
 
 /* privileges.c: all return 0 or -errno */
 int privileges_keep(uint64_t capabilities) MUST_USE; /* effective = permitted = these, bounding set cut */
-int privileges_drop_all(void) MUST_USE;              /* none, in any set */
-int privileges_lock_securebits(void) MUST_USE;       /* no root magic, ids change without touching sets */
-int privileges_take_id(uint32_t id) MUST_USE;        /* uid and gid, real, effective and saved */
+int privileges_keep_for_exec(
+        uint64_t capabilities) MUST_USE;       /* and let what is executed have them (ambient) */
+int privileges_drop_all(void) MUST_USE;        /* none, in any set */
+int privileges_lock_securebits(void) MUST_USE; /* no root magic, ids change without touching sets */
+int privileges_take_id(uint32_t id) MUST_USE;  /* uid and gid, real, effective and saved */
 int filter_load(const struct sock_filter *filter, uint32_t n) MUST_USE;

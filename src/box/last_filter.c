@@ -28,10 +28,11 @@ enum { TYPE_MASK = 0xf }; /* the kernel's own: above it are SOCK_CLOEXEC and SOC
 
 const struct sock_filter last_filter[] = {
         LOAD(nr),
-        IF(SYS_socket, 8, 0),
-        IF(SYS_setsockopt, 22, 0),
-        IF(SYS_clone3, 4, 0),
-        IF(SYS_setns, 4, 0),
+        IF(SYS_socket, 9, 0),
+        IF(SYS_setsockopt, 23, 0),
+        IF(SYS_clone3, 5, 0),
+        IF(SYS_setns, 5, 0),
+        IF(SYS_unshare, 4, 0),
         BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, SYS_move_mount, 0, 1),
         BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, SYS_fsmount, 0, 2),
         ANSWER(SECCOMP_RET_ALLOW),

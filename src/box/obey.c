@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -247,27 +248,62 @@ static int limits_step(const void *channel)
         return set_limits();
 }
 
-static int execute_step(const void *channel)
-{
-        word_send(*(const int *)channel, WORD_STARTED, STEP_PROGRAM_EXEC, 0);
-        execute();
-        return -errno;
-}
-
-NORETURN void obey(int channel)
+/* All that comes before the program, which is not there yet. */
+static void get_ready(int channel)
 {
         static const struct step_row rows[] = {
                 { STEP_PROGRAM_WORDS, words_step },     { STEP_PROGRAM_FILES, files_step },
                 { STEP_PROGRAM_STREAMS, streams_step }, { STEP_PROGRAM_COLLECTOR, collector_step },
-                { STEP_PROGRAM_LIMITS, limits_step },   { STEP_PROGRAM_EXEC, execute_step },
+                { STEP_PROGRAM_LIMITS, limits_step },
         };
         enum step step = STEP_PROGRAM_WORDS;
         int r = receive(channel);
 
         r = r ? r : steps_run(rows, ARRAY_LEN(rows), &channel, &step);
-        fail(channel,
-             step == STEP_PROGRAM_EXEC    ? WORD_EXEC
-             : step == STEP_PROGRAM_FILES ? WORD_FILES
-                                          : WORD_FAILED,
-             step, r);
+        if (r < 0)
+                fail(channel, step == STEP_PROGRAM_FILES ? WORD_FILES : WORD_FAILED, step, r);
+}
+
+NORETURN static void become(int channel)
+{
+        int r = steps_fault(STEP_PROGRAM_EXEC);
+
+        if (r == 0) {
+                word_send(channel, WORD_STARTED, STEP_PROGRAM_EXEC, 0);
+                execute();
+                r = -errno;
+        }
+        fail(channel, WORD_EXEC, STEP_PROGRAM_EXEC, r);
+}
+
+NORETURN void obey(int channel)
+{
+        get_ready(channel);
+        become(channel);
+}
+
+/* What an interpreter changed of what exec keeps. */
+static void reset_ignored(void)
+{
+        struct sigaction action;
+
+        for (int i = 1; i < NSIG; i++)
+                if (sigaction(i, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+                        signal(i, SIG_DFL);
+        program_reset_signals();
+        (void)close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+}
+
+void obey_warm(int channel, uint32_t warm)
+{
+        get_ready(channel);
+        if (request.spec.warm != warm) {
+                reset_ignored();
+                become(channel);
+        }
+        word_send(channel, WORD_STARTED, STEP_PROGRAM_EXEC, 0);
+        request_close();
+        close(channel);
+        /* KERNEL: exec would have done so; without it /proc/self belongs to nobody the box knows */
+        (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 }

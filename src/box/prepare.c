@@ -6,6 +6,7 @@
  */
 #include "box/keeper.h"
 #include "box/steps.h"
+#include "box/warm.h"
 
 #include <linux/sched.h>
 #include <poll.h>
@@ -91,15 +92,17 @@ static int take_ready(int channel, enum step *ret_step)
 
         if (!take_frame(channel, &frame))
                 return take_failure(ret_step);
-        if (frame.word == WORD_READY)
+        if (frame.word == WORD_READY) {
+                keeper.box.program = MAX(keeper.box.program, frame.pid);
                 return 0;
+        }
         if (frame.word != WORD_FAILED)
                 return take_failure(ret_step);
         *ret_step = (enum step)frame.step;
         return frame.error ? -frame.error : -EPROTO;
 }
 
-/* Both must be done: the program's process with the set-up, and init with giving up its own privileges. */
+/* One word of both: the program's process must have done with the set-up, and init with giving up its own privileges. */
 static int await_ready(enum step *ret_step)
 {
         struct pollfd fds[2] = { { keeper.box.order, POLLIN, 0 }, { keeper.box.control, POLLIN, 0 } };
@@ -138,19 +141,66 @@ static int make_channels(int control[2], int order[2])
         return 0;
 }
 
-int box_prepare(uint64_t disk_bytes, uint64_t inodes, enum step *ret_step)
+/* The namespaces that init opens go on to a zygote, which forks its child into them. */
+static int fork_zygote(uint32_t warm, int order, int group, enum step *ret_step)
 {
-        struct box *box = &keeper.box;
-        int control[2], order[2], group, r;
+        int fds[WARM_BOX_COUNT] = { order }, r;
+        struct pollfd fd = { keeper.box.control, POLLIN, 0 };
+        struct word_frame frame;
 
-        *box = (struct box){
-                .pidfd = -1, .control = -1, .order = -1, .disk_bytes = disk_bytes, .inodes = inodes
-        };
+        *ret_step = STEP_INIT_NAMESPACES;
+        if (poll(&fd, 1, PREPARE_MS) <= 0)
+                return -ETIMEDOUT;
+        r = fds_recv(keeper.box.control, &frame, fds + WARM_BOX_PID, WARM_BOX_NAMESPACES);
+        if (r != WARM_BOX_NAMESPACES) {
+                *ret_step = r == 0 && frame.word == WORD_FAILED ? (enum step)frame.step : STEP_BOX_CLONE;
+                return r == 0 && frame.error ? -frame.error : -ECHILD;
+        }
+        fds[WARM_BOX_GROUP] = group;
+        r = zygotes_fork(warm, fds, group >= 0 ? WARM_BOX_COUNT : WARM_BOX_GROUP, ret_step);
+        for (int i = WARM_BOX_PID; i <= WARM_BOX_CGROUP; i++)
+                close(fds[i]);
+        return r;
+}
+
+/* A zygote's child is nobody's of the box until its init knows it. */
+static int adopt(const struct box *box)
+{
+        int32_t pid = -box->program;
+
+        return send(box->control, &pid, sizeof(pid), MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static int make_box(const struct box_plan *plan, enum step *ret_step)
+{
+        int group, r;
+
         *ret_step = STEP_BOX_CGROUP;
         r = steps_fault(STEP_BOX_CGROUP);
         r = r ? r : account_prepare(&keeper.account, &group);
+        if (r == 0 && plan->warm > 0)
+                r = account_relax(&keeper.account);
         if (r < 0)
                 return r;
+        *ret_step = STEP_BOX_CLONE;
+        r = steps_fault(STEP_BOX_CLONE);
+        r = r ? r : clone_init(group, plan);
+        if (r == 0 && plan->zygote)
+                r = fork_zygote(plan->warm, plan->order, group, ret_step);
+        return r;
+}
+
+static int prepare(struct box_plan plan, enum step *ret_step)
+{
+        struct box *box = &keeper.box;
+        int control[2], order[2], r;
+
+        *box = (struct box){ .pidfd = -1,
+                             .control = -1,
+                             .order = -1,
+                             .disk_bytes = plan.disk_bytes,
+                             .inodes = plan.inodes,
+                             .warm = plan.warm };
         *ret_step = STEP_BOX_CHANNEL;
         r = steps_fault(STEP_BOX_CHANNEL);
         r = r ? r : make_channels(control, order);
@@ -158,12 +208,31 @@ int box_prepare(uint64_t disk_bytes, uint64_t inodes, enum step *ret_step)
                 return r;
         box->control = control[0];
         box->order = order[0];
-        *ret_step = STEP_BOX_CLONE;
-        r = steps_fault(STEP_BOX_CLONE);
-        r = r ? r
-              : clone_init(group, &(struct box_plan){ keeper.boot, disk_bytes, inodes, control[1], order[1],
-                                                      keeper.proc });
+        plan.control = control[1];
+        plan.order = order[1];
+        r = make_box(&plan, ret_step);
         close(control[1]);
         close(order[1]);
-        return r ? r : await_ready(ret_step);
+        r = r ? r : await_ready(ret_step);
+        return r == 0 && plan.zygote ? adopt(box) : r;
+}
+
+int box_prepare(uint64_t disk_bytes, uint64_t inodes, uint32_t warm, enum step *ret_step)
+{
+        struct box_plan plan = { keeper.boot, disk_bytes, inodes, .proc = keeper.proc };
+        int r;
+
+        if (warm > 0 && warm <= keeper.boot->n_warm && keeper.image == 0) {
+                plan.warm = warm;
+                plan.zygote = keeper.boot->warm[warm - 1].by == SLOT_WARM_FORK;
+                r = prepare(plan, ret_step);
+                if (r == 0)
+                        return 0;
+                box_discard();
+                if (r != -EAGAIN)
+                        report_end(0, END_SETUP, *ret_step, r);
+                plan.warm = 0;
+                plan.zygote = false;
+        }
+        return prepare(plan, ret_step);
 }

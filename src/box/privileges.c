@@ -15,12 +15,13 @@
 /* Highest capability number to drop from the bounding set; the kernel answers EINVAL beyond its own last. */
 enum { CAPABILITIES_MAX = 63 };
 
-static int set_all(uint64_t capabilities)
+static int set_all(uint64_t capabilities, uint64_t inheritable)
 {
         struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        uint32_t low = (uint32_t)capabilities, high = (uint32_t)(capabilities >> 32);
         struct __user_cap_data_struct data[2] = {
-                { .effective = (uint32_t)capabilities, .permitted = (uint32_t)capabilities },
-                { .effective = (uint32_t)(capabilities >> 32), .permitted = (uint32_t)(capabilities >> 32) },
+                { .effective = low, .permitted = low, .inheritable = (uint32_t)inheritable },
+                { .effective = high, .permitted = high, .inheritable = (uint32_t)(inheritable >> 32) },
         };
 
         return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
@@ -46,8 +47,20 @@ int privileges_keep(uint64_t capabilities)
 {
         int r = cut_bounding_set(capabilities);
 
-        (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-        return r < 0 ? r : set_all(capabilities);
+        /* KERNEL: what is not inheritable cannot stay ambient */
+        return r < 0 ? r : set_all(capabilities, 0);
+}
+
+int privileges_keep_for_exec(uint64_t capabilities)
+{
+        int r = cut_bounding_set(capabilities);
+
+        r = r ? r : set_all(capabilities, capabilities);
+        for (int i = 0; r == 0 && i <= CAPABILITIES_MAX; i++)
+                if (capabilities & (UINT64_C(1) << i) &&
+                    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) < 0)
+                        r = -errno;
+        return r;
 }
 
 int privileges_drop_all(void)

@@ -81,18 +81,21 @@ static int load_last_filter(const void *plan)
         return filter_load(last_filter, last_filter_n);
 }
 
-/* A session of its own, an ordinary priority, and every signal as exec expects it. */
-static void reset_inherited(void)
+void program_reset_signals(void)
 {
         static const int ours[] = { SIGCHLD, SIGPIPE, SIGINT, SIGTERM };
         sigset_t none;
 
-        (void)setsid();
-        (void)setpriority(PRIO_PROCESS, 0, 0);
         for (size_t i = 0; i < ARRAY_LEN(ours); i++)
                 signal(ours[i], SIG_DFL);
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void program_reset_session(void)
+{
+        (void)setsid();
+        (void)setpriority(PRIO_PROCESS, 0, 0);
 }
 
 /* Keep nothing but the channel to the keeper, as descriptor 3; it also holds 0 to 2, so that no descriptor of the
@@ -107,21 +110,34 @@ static void keep_only(int channel)
                 (void)dup2(3, i);
 }
 
-NORETURN void program_main(const struct box_plan *plan)
+int program_enter(const struct box_plan *plan, enum step *ret_step)
 {
         static const struct step_row rows[] = {
                 { STEP_PROGRAM_MAPS, map_user },       { STEP_PROGRAM_NAMESPACES, forbid_namespaces },
                 { STEP_PROGRAM_OOM, volunteer },       { STEP_PROGRAM_PRIVILEGES, drop_privileges },
                 { STEP_PROGRAM_FOLDER, enter_folder }, { STEP_PROGRAM_FILTER, load_last_filter },
         };
-        enum step step;
-        int r = steps_run(rows, ARRAY_LEN(rows), plan, &step);
 
-        if (r < 0) {
-                word_send(plan->order, WORD_FAILED, step, r);
-                _exit(127);
-        }
-        reset_inherited();
+        return steps_run(rows, ARRAY_LEN(rows), plan, ret_step);
+}
+
+NORETURN void program_fail(int channel, enum step step, int error)
+{
+        word_send(channel, WORD_FAILED, step, error);
+        _exit(127);
+}
+
+NORETURN void program_main(const struct box_plan *plan)
+{
+        enum step step;
+        int r = program_enter(plan, &step);
+
+        if (r < 0)
+                program_fail(plan->order, step, r);
+        program_reset_session();
+        program_reset_signals();
+        if (plan->warm > 0)
+                park(plan);
         keep_only(plan->order);
         r = steps_fault(STEP_PROGRAM_READY);
         word_send(3, r ? WORD_FAILED : WORD_READY, STEP_PROGRAM_READY, r);

@@ -11,6 +11,7 @@
 #include "box/root.h"
 #include "box/mounts.h"
 #include "box/steps.h"
+#include "box/warm.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -291,6 +292,14 @@ static int make_pid_links(const struct slot_boot *boot)
         return r;
 }
 
+/* What keeps interpreters warm; without it none are. */
+static int make_library(const struct slot_boot *boot)
+{
+        char where[PATH_MAX];
+
+        return *boot->library ? copy_file(boot->library, at(boot, WARM_LIBRARY, where)) : 0;
+}
+
 static int mount_base(const struct slot_boot *boot)
 {
         char options[64];
@@ -331,6 +340,7 @@ static int files_step(const void *boot)
 {
         int r = make_files(boot, true);
 
+        r = r ? r : make_library(boot);
         r = r ? r : make_figures(boot);
         return r ? r : make_pid_links(boot);
 }

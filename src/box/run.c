@@ -66,7 +66,7 @@ static void take_word(struct run *run)
         run->report.end = END_EXITED;
         run->report.wait_status = frame.wait_status;
         run->report.memory_bytes = frame.max_rss_bytes;
-        run->report.flags = frame.flags & (REPORT_DISK_FULL | REPORT_INODES_FULL);
+        run->report.flags |= frame.flags & (REPORT_DISK_FULL | REPORT_INODES_FULL);
         if (WIFSIGNALED(frame.wait_status) && WTERMSIG(frame.wait_status) == SIGSYS)
                 run->report.flags |= REPORT_FORBIDDEN;
         take_last_words(run);
@@ -179,7 +179,7 @@ static int fit_box(enum step *ret_step)
         *ret_step = STEP_SLOT_IMAGE;
         if (spec->image != keeper.image && (r = roots_enter(&keeper, spec->image)) < 0)
                 return r;
-        return box_prepare(spec->disk_bytes, spec->inodes, ret_step);
+        return box_prepare(spec->disk_bytes, spec->inodes, 0, ret_step);
 }
 
 /* Serve the run order in `request`. */
@@ -190,8 +190,13 @@ void run_request(void)
         enum step step;
         int r = fit_box(&step);
 
+        keeper.next = spec->next;
+        keeper.account.zygote_bytes = zygotes_bytes();
+        keeper.account.zygotes = zygotes_count();
         if (r == 0)
                 r = account_begin(&keeper.account, spec->memory_bytes, spec->processes, &step);
+        if (spec->warm > 0 && spec->warm == keeper.box.warm)
+                run.report.flags = REPORT_WARM;
         run.start_ns = clock_now_ns();
         if (r == 0) {
                 step = STEP_ORDER_SEND;

@@ -62,15 +62,16 @@ static int drop_privileges(const void *context)
         int r = setgroups(0, NULL) < 0 ? -errno : 0;
 
         /* KERNEL: entering a mount namespace counts as chroot(2) */
-        if (of->boot->n_images > 0)
+        if (of->boot->n_images > 0 || of->boot->n_warm > 0)
                 keep |= UINT64_C(1) << CAP_SYS_CHROOT;
         /* KERNEL: a piped core_pattern is run, as root and outside every limit, at a limit of 0 too, but not at 1 */
         if (r == 0 && setrlimit(RLIMIT_CORE, &(struct rlimit){ 1, 1 }) < 0)
                 r = -errno;
         /* we share the slot's cgroup with up to thousands of busy threads and must wake in time to end them */
         (void)setpriority(PRIO_PROCESS, 0, PRIORITY);
+        /* ambient ones are raised once, here, and locked: what the keeper executes are its zygotes */
+        r = r ? r : of->boot->n_warm > 0 ? privileges_keep_for_exec(keep) : privileges_keep(keep);
         r = r ? r : privileges_lock_securebits();
-        r = r ? r : privileges_keep(keep);
         if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 r = -errno;
         if (r == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)

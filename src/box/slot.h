@@ -21,6 +21,10 @@ enum {
         SLOT_DIRECTORIES_MAX = 2048,
         SLOT_IMAGES_MAX = 16, /* roots a slot can have besides its own */
         SLOT_IMAGE_PATH_MAX = 384,
+        SLOT_WARM_MAX = 32, /* programs a slot may keep warm (warm.h) */
+        SLOT_WARM_WORDS = 768,
+        SLOT_WARM_PRELUDE = 512,
+        SLOT_WARM_DOOR = 64,
 };
 
 /* Where installed packages are, seen from a box. */
@@ -60,6 +64,22 @@ struct slot_fault {
         uint32_t times;
 };
 
+enum slot_warm_by {
+        SLOT_WARM_FORK = 1, /* a zygote with the keeper's powers forks it into a prepared box */
+        SLOT_WARM_PARK,     /* started in its prepared box, where it waits */
+};
+
+/* A program that may be started before its order is known (warm.h): its words are a manifest's, none a stranger's. */
+struct slot_warm {
+        uint32_t by; /* enum slot_warm_by */
+        uint32_t n_args;
+        uint32_t n_env;
+        uint32_t words_bytes;
+        char words[SLOT_WARM_WORDS];     /* as in an order: arguments, then environment, NUL behind each */
+        char door[SLOT_WARM_DOOR];       /* the file whose first use means: ready for the order */
+        char prelude[SLOT_WARM_PRELUDE]; /* run by a zygote once, in its own language; "": none */
+};
+
 struct slot_boot {
         uint32_t magic;
         uint32_t index;
@@ -76,6 +96,9 @@ struct slot_boot {
         char root[256]; /* empty directory to build the slot's root on */
         uint32_t n_images;
         char images[SLOT_IMAGES_MAX][SLOT_IMAGE_PATH_MAX]; /* folders with the files of an image each */
+        char library[256]; /* the file that keeps interpreters warm; "": none are */
+        uint32_t n_warm;
+        struct slot_warm warm[SLOT_WARM_MAX];
         char packages[256]; /* folder shown as SLOT_PACKAGES unless it is empty; "": none */
         char directories
                 [SLOT_DIRECTORIES_MAX]; /* further toolchain folders, NUL between, empty word at the end */

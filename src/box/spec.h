@@ -74,6 +74,7 @@ enum {
         REPORT_DISK_FULL = 1 << 0, /* a tmpfs of the box had no free block left at the end */
         REPORT_INODES_FULL = 1 << 1,
         REPORT_FORBIDDEN = 1 << 2, /* ended by SIGSYS: a forbidden system call */
+        REPORT_WARM = 1 << 3,      /* the program had been started before its order came */
 };
 
 struct box_report {
@@ -89,5 +90,6 @@ struct box_report {
         uint64_t cpu_ns;        /* from the cgroup */
         uint64_t memory_bytes;  /* peak, from the cgroup, the empty box taken off */
         uint64_t oom_kills;     /* from the cgroup */
+        uint32_t warm;          /* END_READY: the program of the slot's table that waits in the box, or 0 */
         uint64_t fork_failures; /* times the process limit was hit, from the cgroup */
 };

@@ -46,6 +46,8 @@ void world_fill(struct box_spec *spec, const struct order_row *row)
         spec->inodes = row->inodes ? row->inodes : 1024;
         spec->n_env = 1;
         spec->image = row->image;
+        spec->warm = row->warm;
+        spec->next = row->next;
 }
 
 int world_start(int slot, const struct order_row *row, int files, int artefact)
@@ -142,6 +144,9 @@ int world_open(const char *keeper, uint32_t uid_base)
                                     .n_slots = WORLD_SLOTS,
                                     .images = world.images,
                                     .n_images = world.n_images,
+                                    .library = CODERUNR_WARM_LIBRARY,
+                                    .warm = world.warm,
+                                    .n_warm = world.n_warm,
                                     .uid_base = uid_base,
                                     .disk_bytes = 16 * MIB,
                                     .inodes = 1024 };

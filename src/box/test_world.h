@@ -18,6 +18,8 @@ struct world {
         uint64_t job;                        /* of the last order */
         const char *images[SLOT_IMAGES_MAX]; /* before world_open() */
         size_t n_images;
+        const struct slot_warm *warm; /* before world_open() */
+        size_t n_warm;
 };
 
 extern struct world world;
@@ -27,6 +29,7 @@ struct order_row {
         const char *argv[4];
         uint64_t wall_ms, cpu_ms, memory_mib, processes, file_kib, disk_kib, inodes;
         uint32_t image;
+        uint32_t warm, next;
         enum report_end end;
         int status; /* of waitpid; -1: any */
         const char *output;

@@ -102,9 +102,25 @@ static int copy_directories(struct slot_boot *boot, const char *list, struct err
         return 0;
 }
 
+/* Without the library there is nothing to keep warm, and nothing else is lost. */
+static int fill_warm(const struct warden_args *args, struct slot_boot *boot, struct err *err)
+{
+        if (!args->library || args->n_warm == 0 || access(args->library, R_OK) < 0)
+                return 0;
+        if (strlen(args->library) >= sizeof(boot->library))
+                return err_set(err, -ENAMETOOLONG, "the path %s is longer than %zu bytes", args->library,
+                               sizeof(boot->library) - 1);
+        must(args->n_warm <= SLOT_WARM_MAX);
+        snprintf(boot->library, sizeof(boot->library), "%s", args->library);
+        memcpy(boot->warm, args->warm, args->n_warm * sizeof(*args->warm));
+        boot->n_warm = (uint32_t)args->n_warm;
+        return 0;
+}
+
 static int fill_boot(struct warden *warden, struct err *err)
 {
         struct slot_boot *boot = warden->boot = calloc(1, sizeof(*boot));
+        int r;
 
         must(boot);
         if (strlen(warden->args.root) >= sizeof(boot->root))
@@ -129,7 +145,8 @@ static int fill_boot(struct warden *warden, struct err *err)
         boot->inodes = warden->args.inodes;
         for (int i = 0; i < CONTROLLER_COUNT; i++)
                 boot->controller_v2[i] = warden->cgroups.v2[i];
-        return copy_directories(boot, warden->args.directories, err);
+        r = fill_warm(&warden->args, boot, err);
+        return r ? r : copy_directories(boot, warden->args.directories, err);
 }
 
 int warden_open(struct warden *warden, const struct warden_args *args, struct err *err)

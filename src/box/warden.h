@@ -34,8 +34,11 @@ struct warden_args {
         const char *directories;   /* further toolchain folders, comma between */
         const char *const *images; /* folders with an image's files each, at most SLOT_IMAGES_MAX */
         size_t n_images;
-        const char *packages;      /* folder of installed packages; NULL: none */
-        const char *cgroup_parent; /* cgroups.h; NULL or "": the group it was started in */
+        const char *packages;         /* folder of installed packages; NULL: none */
+        const char *cgroup_parent;    /* cgroups.h; NULL or "": the group it was started in */
+        const char *library;          /* path of the warm library; NULL: no program is kept warm */
+        const struct slot_warm *warm; /* copied */
+        size_t n_warm;                /* at most SLOT_WARM_MAX */
         uint32_t n_slots;
         uint32_t uid_base;
         uint64_t disk_bytes; /* of a box prepared in advance */

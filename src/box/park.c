@@ -1,0 +1,93 @@
+/*
+ * Park: a program starts in its prepared box and waits there for its order.
+ *
+ * It is as powerless as the program it becomes, and the library that stops it at its door (warm.c) says READY for it.
+ */
+#include "box/keeper.h"
+#include "box/steps.h"
+#include "box/warm.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+enum { WORDS_MAX = 64 };
+
+/* Each word of @n at @p; to behind the last one, or NULL. */
+static char *take_words(char *p, const char *end, uint32_t n, char *ret_words[])
+{
+        for (uint32_t i = 0; i < n; i++) {
+                char *nul = p < end ? memchr(p, '\0', (size_t)(end - p)) : NULL;
+
+                if (!nul)
+                        return NULL;
+                ret_words[i] = p;
+                p = nul + 1;
+        }
+        return p;
+}
+
+int warm_words(const struct slot_warm *warm, uint32_t row, char *args[], char *env[], size_t room)
+{
+        static char copy[SLOT_WARM_WORDS], mark[sizeof(WARM_ENV) + 12], preload[] = WARM_PRELOAD;
+        char *p = copy, *end = copy + MIN(warm->words_bytes, (uint32_t)sizeof(copy));
+
+        if (warm->n_args == 0 || warm->n_args >= room || warm->n_env + 3 > room)
+                return -EINVAL;
+        memcpy(copy, warm->words, sizeof(copy));
+        p = take_words(p, end, warm->n_args, args);
+        p = p ? take_words(p, end, warm->n_env, env) : NULL;
+        if (p != end)
+                return -EINVAL;
+        snprintf(mark, sizeof(mark), WARM_ENV "%u", row);
+        args[warm->n_args] = NULL;
+        env[warm->n_env] = mark;
+        env[warm->n_env + 1] = preload;
+        env[warm->n_env + 2] = NULL;
+        return 0;
+}
+
+/* The streams are pipes, as the order's will be: interpreters look at what they are. */
+static int connect_pipes(void)
+{
+        int pipe[2];
+
+        if (pipe2(pipe, O_CLOEXEC) < 0)
+                return -errno;
+        for (int i = 0; i <= STDERR_FILENO; i++)
+                if (dup2(pipe[i > 0], i) < 0)
+                        return -errno;
+        return 0;
+}
+
+/* Put @from where the library looks for it, to stay open through exec. */
+static int place(int from, int to)
+{
+        return dup2(from, to) < 0 ? -errno : 0;
+}
+
+int warm_exec(const struct slot_warm *warm, uint32_t row, int channel, int proc)
+{
+        char *args[WORDS_MAX], *env[WORDS_MAX];
+        int r = warm_words(warm, row, args, env, WORDS_MAX);
+
+        r = r ? r : place(channel, WARM_FD_CHANNEL);
+        r = r ? r : place(SLOT_FD_BOOT, WARM_FD_BOOT);
+        if (r == 0 && proc >= 0)
+                r = place(proc, WARM_FD_PROC);
+        r = r ? r : connect_pipes();
+        if (r < 0)
+                return r;
+        (void)close_range(STDERR_FILENO + 1, WARM_FD_CHANNEL - 1, 0);
+        (void)close_range(proc >= 0 ? WARM_FD_PROC + 1 : WARM_FD_PROC, ~0u, 0);
+        execve(args[0], args, env);
+        return -errno;
+}
+
+NORETURN void park(const struct box_plan *plan)
+{
+        int r = steps_fault(STEP_WARM_EXEC);
+
+        r = r ? r : warm_exec(&plan->boot->warm[plan->warm - 1], plan->warm, plan->order, -1);
+        /* exec may have failed with every descriptor closed but this one */
+        program_fail(fcntl(WARM_FD_CHANNEL, F_GETFD) < 0 ? plan->order : WARM_FD_CHANNEL, STEP_WARM_EXEC, r);
+}

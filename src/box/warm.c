@@ -1,0 +1,272 @@
+/*
+ * The warm library (warm.h), preloaded into interpreters.
+ *
+ * It stands before the few functions of libc by which an interpreter first touches the file it is to run.  Until that file
+ * is touched it does nothing; from then on it is out of the way for good.
+ *
+ * In a zygote the process that touched the door stays there and serves: for each box a helper, made as vfork(2) makes
+ * it, enters the box's pid namespace and its cgroup and forks.  The child is a full copy of the interpreter, made by libc's own
+ * fork, so that libc knows where it is; when the helper has ended its parent is the box's init.  The child goes
+ * through the steps of program.c and becomes the program.
+ */
+#include "box/warm.h"
+#include "box/keeper.h"
+#include "box/steps.h"
+#include "box/warm_voice.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/rseq.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+extern char **environ;
+
+static struct {
+        bool waiting; /* the door was not touched yet */
+        uint32_t row;
+        const struct slot_boot *boot;
+        const struct slot_warm *warm;
+} state;
+
+/* Take a word out of the environment, and out of what /proc/self/environ shows. */
+static char *take_out(const char *name)
+{
+        size_t n = strlen(name);
+
+        for (char **word = environ; *word; word++)
+                if (strncmp(*word, name, n) == 0) {
+                        char *found = *word;
+
+                        for (; *word; word++)
+                                word[0] = word[1];
+                        return found;
+                }
+        return NULL;
+}
+
+static bool map_boot(void)
+{
+        const void *p = mmap(NULL, sizeof(*state.boot), PROT_READ, MAP_PRIVATE, WARM_FD_BOOT, 0);
+
+        if (p == MAP_FAILED)
+                return false;
+        state.boot = p;
+        return state.boot->magic == SLOT_MAGIC && state.row > 0 && state.row <= state.boot->n_warm;
+}
+
+__attribute__((constructor)) static void wake(void)
+{
+        char *mark = take_out(WARM_ENV), *preload = take_out("LD_PRELOAD=");
+
+        if (!mark || !preload)
+                return;
+        state.row = (uint32_t)strtoul(mark + strlen(WARM_ENV), NULL, 10);
+        memset(mark, 0, strlen(mark));
+        memset(preload, 0, strlen(preload));
+        if (!map_boot())
+                _exit(127);
+        state.warm = &state.boot->warm[state.row - 1];
+        close(WARM_FD_BOOT);
+        (void)fcntl(WARM_FD_CHANNEL, F_SETFD, FD_CLOEXEC);
+        if (state.warm->by == SLOT_WARM_FORK) {
+                (void)fcntl(WARM_FD_PROC, F_SETFD, FD_CLOEXEC);
+                (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+                /* KERNEL: an exec that raises powers clears it */
+                (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        }
+        state.waiting = true;
+}
+
+/* What the kernel knows of a thread's rseq area is lost on the way through the helper, which shares our memory. */
+static void register_rseq(void)
+{
+        if (__rseq_size > 0)
+                (void)syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32, 0, RSEQ_SIG);
+}
+
+/* The box a child is made for: on the zygote's stack, and so in the child's copy of it. */
+struct birth {
+        int fds[WARM_BOX_COUNT];
+        int n_fds;
+        struct box_plan plan;
+};
+
+static int enter_namespaces(const void *context)
+{
+        const struct birth *birth =
+                (const struct birth *)((const char *)context - offsetof(struct birth, plan));
+
+        for (int i = WARM_BOX_MNT; i <= WARM_BOX_CGROUP; i++)
+                if (setns(birth->fds[i], 0) < 0)
+                        return -errno;
+        return 0;
+}
+
+static int take_slot_id(const void *context)
+{
+        const struct box_plan *plan = context;
+
+        return privileges_take_id(plan->boot->slot_uid);
+}
+
+static int make_user_namespace(const void *plan)
+{
+        (void)plan;
+        return unshare(CLONE_NEWUSER) < 0 ? -errno : 0;
+}
+
+static void say_ready(int channel)
+{
+        struct word_frame frame = { .word = WORD_READY, .pid = (int32_t)syscall(SYS_getpid) };
+
+        (void)send(channel, &frame, sizeof(frame), MSG_NOSIGNAL);
+}
+
+static void forget_boot(void)
+{
+        (void)munmap((void *)(uintptr_t)state.boot, sizeof(*state.boot));
+        state.boot = NULL;
+        state.warm = NULL;
+}
+
+/* From a copy of a zygote to what a program's process is, and on to its order. */
+static void be_born(struct birth *birth)
+{
+        static const struct step_row rows[] = {
+                { STEP_WARM_ENTER, enter_namespaces },
+                { STEP_WARM_IDS, take_slot_id },
+                { STEP_WARM_USER, make_user_namespace },
+        };
+        int channel = birth->fds[WARM_BOX_ORDER];
+        enum step step;
+        int r;
+
+        close(WARM_FD_CHANNEL);
+        birth->plan = (struct box_plan){ .boot = state.boot, .proc = WARM_FD_PROC };
+        r = steps_run(rows, ARRAY_LEN(rows), &birth->plan, &step);
+        r = r ? r : program_enter(&birth->plan, &step);
+        if (r < 0)
+                program_fail(channel, step, r);
+        close(WARM_FD_PROC);
+        for (int i = 0; i < birth->n_fds; i++)
+                if (i != WARM_BOX_ORDER)
+                        close(birth->fds[i]);
+        forget_boot();
+        register_rseq();
+        program_reset_session();
+        voice_in_child();
+        if (fcntl(channel, F_DUPFD_CLOEXEC, WARM_FD_CHANNEL) == WARM_FD_CHANNEL)
+                close(channel);
+        say_ready(WARM_FD_CHANNEL);
+        obey_warm(WARM_FD_CHANNEL, state.row);
+}
+
+/*
+ * As vfork(2), but into a cgroup.  Inline, without a call to return from: parent and helper share the stack, and the
+ * helper never leaves the function that made it.
+ */
+static inline long make_helper(int group)
+{
+        struct clone_args args = { .flags = CLONE_VM | CLONE_VFORK };
+        long pid;
+
+        if (group >= 0) {
+                args.flags |= CLONE_INTO_CGROUP;
+                args.cgroup = (uint64_t)group;
+        }
+#ifdef __x86_64__
+        __asm__ volatile("syscall"
+                         : "=a"(pid)
+                         : "a"(SYS_clone3), "D"(&args), "S"(sizeof(args))
+                         : "rcx", "r11", "memory");
+#else
+        register long x0 __asm__("x0") = (long)&args;
+        register long x1 __asm__("x1") = sizeof(args);
+        register long x8 __asm__("x8") = SYS_clone3;
+
+        __asm__ volatile("svc 0" : "+r"(x0) : "r"(x1), "r"(x8) : "memory");
+        pid = x0;
+#endif
+        return pid;
+}
+
+/* In the child: true.  In the zygote: false. */
+static __attribute__((noinline)) bool multiply(struct birth *birth)
+{
+        int group = birth->n_fds > WARM_BOX_GROUP ? birth->fds[WARM_BOX_GROUP] : -1;
+        long helper;
+
+        if (setns(birth->fds[WARM_BOX_PID], CLONE_NEWPID) < 0)
+                return false;
+        helper = make_helper(group);
+        if (helper == 0) {
+                pid_t child = fork();
+
+                if (child == 0)
+                        return true;
+                syscall(SYS_exit, child < 0);
+                __builtin_unreachable();
+        }
+        if (helper > 0)
+                (void)waitpid((pid_t)helper, NULL, __WALL);
+        return false;
+}
+
+/* A zygote's life; comes back as a child that has its order. */
+static void serve(void)
+{
+        struct word_frame frame;
+        struct birth birth;
+
+        word_send(WARM_FD_CHANNEL, WORD_READY, STEP_NONE, 0);
+        for (;;) {
+                birth.n_fds = fds_recv(WARM_FD_CHANNEL, &frame, birth.fds, WARM_BOX_COUNT);
+                if (birth.n_fds < 0)
+                        _exit(0); /* the keeper is gone */
+                if (birth.n_fds >= WARM_BOX_GROUP) {
+                        voice_before_fork();
+                        if (multiply(&birth)) {
+                                be_born(&birth);
+                                return;
+                        }
+                        voice_in_parent();
+                }
+                for (int i = 0; i < birth.n_fds; i++)
+                        close(birth.fds[i]);
+        }
+}
+
+static void open_door(void)
+{
+        state.waiting = false;
+        if (state.warm->by == SLOT_WARM_FORK) {
+                voice_open(state.warm->prelude);
+                serve();
+        } else {
+                forget_boot();
+                say_ready(WARM_FD_CHANNEL);
+                obey_warm(WARM_FD_CHANNEL, state.row);
+        }
+}
+
+void warm_touch(const char *path)
+{
+        size_t n, m;
+        int saved = errno;
+
+        if (!state.waiting || !path)
+                return;
+        n = strlen(path);
+        m = strlen(state.warm->door);
+        if (n < m || !streq(path + n - m, state.warm->door) || (n > m && path[n - m - 1] != '/'))
+                return;
+        open_door();
+        errno = saved;
+}

@@ -1,0 +1,84 @@
+/*
+ * The functions of libc by which interpreters first touch the file they run, each with our look at the path before it.
+ *
+ *   python stat64 · perl, node open64 · ruby, bash open · php fopen · lua fopen64 · java stat64 · javac access
+ *   libuv asks statx by syscall(2)
+ */
+#undef _FILE_OFFSET_BITS /* both kinds of each function are ours */
+#include "box/warm_voice.h"
+#include "util/base.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* The next function of this name, looked up once. */
+#define NEXT(name)                                                                                           \
+        static __typeof__(name) *next;                                                                       \
+        if (!next)                                                                                           \
+        next = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
+
+#define DOOR(result, name, declared, passed)                                                                 \
+        EXPORT result name declared;                                                                         \
+        EXPORT result name declared                                                                          \
+        {                                                                                                    \
+                NEXT(name);                                                                                  \
+                warm_touch(path);                                                                            \
+                return next passed;                                                                          \
+        }
+
+/* open(2) and its like: the mode is there when a file may be made. */
+#define DOOR_OPEN(name, declared, passed)                                                                    \
+        EXPORT int name declared;                                                                            \
+        EXPORT int name declared                                                                             \
+        {                                                                                                    \
+                mode_t mode = 0;                                                                             \
+                NEXT(name);                                                                                  \
+                if (flags & (O_CREAT | O_TMPFILE)) {                                                         \
+                        va_list list;                                                                        \
+                        va_start(list, flags);                                                               \
+                        mode = va_arg(list, mode_t);                                                         \
+                        va_end(list);                                                                        \
+                }                                                                                            \
+                warm_touch(path);                                                                            \
+                return next passed;                                                                          \
+        }
+
+DOOR(int, stat, (const char *path, struct stat *st), (path, st))
+DOOR(int, stat64, (const char *path, struct stat64 *st), (path, st))
+DOOR(int, lstat, (const char *path, struct stat *st), (path, st))
+DOOR(int, lstat64, (const char *path, struct stat64 *st), (path, st))
+DOOR(int, fstatat, (int at, const char *path, struct stat *st, int flags), (at, path, st, flags))
+DOOR(int, fstatat64, (int at, const char *path, struct stat64 *st, int flags), (at, path, st, flags))
+DOOR(int, statx, (int at, const char *path, int flags, unsigned mask, struct statx *st),
+     (at, path, flags, mask, st))
+DOOR(int, access, (const char *path, int mode), (path, mode))
+DOOR(FILE *, fopen, (const char *path, const char *mode), (path, mode))
+DOOR(FILE *, fopen64, (const char *path, const char *mode), (path, mode))
+DOOR(char *, realpath, (const char *path, char *resolved), (path, resolved))
+DOOR_OPEN(open, (const char *path, int flags, ...), (path, flags, mode))
+DOOR_OPEN(open64, (const char *path, int flags, ...), (path, flags, mode))
+DOOR_OPEN(openat, (int at, const char *path, int flags, ...), (at, path, flags, mode))
+DOOR_OPEN(openat64, (int at, const char *path, int flags, ...), (at, path, flags, mode))
+
+EXPORT long syscall(long number, ...);
+EXPORT long syscall(long number, ...)
+{
+        long args[6];
+        va_list list;
+        NEXT(syscall);
+
+        va_start(list, number);
+        for (size_t i = 0; i < ARRAY_LEN(args); i++)
+                args[i] = va_arg(list, long);
+        va_end(list);
+        if (number == SYS_statx)
+                warm_touch((const char *)args[1]);
+        return next(number, args[0], args[1], args[2], args[3], args[4], args[5]);
+}

@@ -1,0 +1,178 @@
+/*
+ * Warm programs in real slots: each interpreter that is here runs its program cold, then warm, and nobody can tell by what
+ * the program says which was which.
+ */
+#include "box/test_world.h"
+#include "util/bytes.h"
+#include "util/err.h"
+#include "util/pack.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdio.h>
+
+static const struct language {
+        const char *tool;
+        const char *file;
+        uint32_t by;
+        const char *prelude;
+        const char *source;
+} languages[] = {
+        { "/usr/bin/python3", "main.py", SLOT_WARM_FORK, "import json, random, re",
+          "import sys, os, signal\n"
+          "print(sys.argv, __name__, __file__, sys.flags, os.getcwd(), os.getuid(), os.getppid())\n"
+          "print(sorted(os.environ.items()), sys.path, oct(os.umask(0)))\n"
+          "print(sorted(os.listdir('/proc/self/fd')), signal.getsignal(signal.SIGINT))\n"
+          "print(open('/proc/self/environ').read().rstrip('\\0'))\n"
+          "sys.stdout.flush()\n"
+          "1/0\n" },
+        { "/usr/bin/perl", "main.pl", SLOT_WARM_FORK, "",
+          "print \"$0 @ARGV $< $> \", getppid(), ' ', umask, ' ', join(',', map { \"$_=$ENV{$_}\" } sort "
+          "keys %ENV), \"\\n\";\n"
+          "print STDERR `ls /proc/self/fd | wc -l`;\n"
+          "die 'end' . __LINE__;\n__END__\nrest\n" },
+        { "/usr/bin/lua5.4", "main.lua", SLOT_WARM_FORK, "",
+          "print(arg[0], #arg, os.getenv('PATH'))\nerror('end')\n" },
+        { "/bin/bash", "main.sh", SLOT_WARM_FORK, "",
+          "echo $0 $# $UID $EUID $PWD $PPID $BASH_SUBSHELL $-\n[ $$ = $BASHPID ] && echo same\nls "
+          "/proc/self/fd\nfalse\nexit 7\n" },
+        { "/usr/bin/ruby", "main.rb", SLOT_WARM_FORK, "",
+          "puts $0, ARGV.inspect, Process.uid, Dir.pwd, ENV.to_h.inspect\nt = Thread.new { 41 + 1 }\nputs "
+          "t.value\n$stdout.flush\nraise 'end'\n" },
+        { "/usr/bin/php", "main.php", SLOT_WARM_FORK, "",
+          "<?php\necho json_encode([$argv, getmyuid(), posix_getuid() , getcwd(), __FILE__]), "
+          "\"\\n\";\nsystem('echo sub');\nexit(3);\n" },
+        { "/usr/bin/node", "main.js", SLOT_WARM_PARK, "",
+          "console.log(process.argv, __filename, process.cwd(), process.getuid(), "
+          "Object.keys(process.env).sort());\nthrow new Error('end');\n" },
+};
+
+static struct slot_warm warm[ARRAY_LEN(languages)];
+
+static void fill_warm(void)
+{
+        for (size_t i = 0; i < ARRAY_LEN(languages); i++) {
+                const struct language *language = &languages[i];
+
+                warm[i] = (struct slot_warm){ .by = language->by, .n_args = 2, .n_env = 1 };
+                warm[i].words_bytes =
+                        (uint32_t)snprintf(warm[i].words, sizeof(warm[i].words), "%s%c%s%cPATH=/usr/bin:/bin",
+                                           language->tool, 0, language->file, 0) +
+                        1;
+                snprintf(warm[i].door, sizeof(warm[i].door), "%s", language->file);
+                snprintf(warm[i].prelude, sizeof(warm[i].prelude), "%s", language->prelude);
+        }
+}
+
+static int pack_of(const char *name, const char *content)
+{
+        int fd = pack_open(1);
+
+        assert_int_equal(pack_add(fd, name, strlen(name), content, strlen(content), 0), 0);
+        assert_int_equal(pack_seal(fd, 1), 0);
+        return fd;
+}
+
+/* Run the source of a row; the report, and in *ret_warm what waits in the next box. */
+static struct box_report run(int slot, const struct order_row *row, const char *file, const char *source,
+                             struct bytes *output, uint32_t *ret_warm)
+{
+        int files = pack_of(file, source), out = world_start(slot, row, files, -1);
+        struct box_report report = world_report(slot), ready;
+
+        close(files);
+        world_output(out, output);
+        ready = world_report(slot);
+        if (ready.end == END_SETUP) {
+                print_error("could not %s: %s\n", box_step_name(ready.step), strerror(ready.error));
+                ready = world_report(slot);
+        }
+        assert_int_equal(ready.end, END_READY);
+        *ret_warm = ready.warm;
+        return report;
+}
+
+static void compare(size_t i)
+{
+        const struct language *language = &languages[i];
+        struct order_row row = { .argv = { language->tool, language->file },
+                                 .memory_mib = 512,
+                                 .processes = 128,
+                                 .warm = (uint32_t)i + 1,
+                                 .next = (uint32_t)i + 1 };
+        struct bytes cold = BYTES_INIT(65536), hot = BYTES_INIT(65536);
+        uint32_t waits;
+        struct box_report first = run(world.slots[0], &row, language->file, language->source, &cold, &waits);
+
+        assert_int_equal(first.flags & REPORT_WARM, 0);
+        for (int n = 0; n < 3; n++) {
+                struct box_report report;
+
+                assert_int_equal(waits, i + 1);
+                bytes_clear(&hot);
+                if (n == 2)
+                        row.next = 0;
+                report = run(world.slots[0], &row, language->file, language->source, &hot, &waits);
+                if (cold.n != hot.n || memcmp(cold.p, hot.p, cold.n) != 0)
+                        print_error("%s cold:\n%.*s\nwarm:\n%.*s\n", language->tool, (int)cold.n, cold.p,
+                                    (int)hot.n, hot.p);
+                assert_int_equal(report.flags & REPORT_WARM, REPORT_WARM);
+                assert_int_equal(report.end, END_EXITED);
+                assert_int_equal(report.wait_status, first.wait_status);
+                assert_int_equal(cold.n, hot.n);
+                assert_memory_equal(cold.p, hot.p, cold.n);
+                if (n == 0)
+                        print_message("%s: cold %.1f ms, warm %.1f ms\n", language->tool,
+                                      (double)first.wall_ns / 1e6, (double)report.wall_ns / 1e6);
+        }
+        assert_int_equal(waits, 0);
+        bytes_deinit(&cold);
+        bytes_deinit(&hot);
+}
+
+static void test_nobody_can_tell(void **state)
+{
+        for (size_t i = 0; i < ARRAY_LEN(languages); i++)
+                if (access(languages[i].tool, X_OK) == 0)
+                        compare(i);
+                else
+                        print_message("%s is not here\n", languages[i].tool);
+}
+
+static int set_up(void **state)
+{
+        struct err err;
+
+        fill_warm();
+        world.warm = warm;
+        world.n_warm = ARRAY_LEN(warm);
+        if (world_open(CODERUNR_KEEPER, 2000950000) < 0)
+                return -1;
+        for (uint32_t i = 0; i < WORLD_SLOTS; i++) {
+                if (warden_slot_start(&world.warden, i, &world.slots[i], &err) < 0)
+                        fail_msg("%s", err.text);
+                world_expect_ready(world.slots[i]);
+        }
+        return 0;
+}
+
+static int tear_down(void **state)
+{
+        return world_close();
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_nobody_can_tell),
+        };
+
+        if (geteuid() != 0) {
+                print_message("box_warm: needs root\n");
+                return 77;
+        }
+        return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,142 @@
+/*
+ * Python: its own hooks around fork (C API since 3.7), which reseed what was seeded and renew locks.
+ * Bash: its pid, user and seeds are from its start; they are plain symbols of the program.
+ */
+#include "box/warm_voice.h"
+#include "util/base.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+struct python {
+        int (*ensure)(void);
+        void (*release)(int state);
+        int (*run)(const char *code, void *flags);
+        void (*before_fork)(void);
+        void (*after_fork_parent)(void);
+        void (*after_fork_child)(void);
+};
+
+static struct python python;
+static bool is_python;
+
+static void *find(const char *name)
+{
+        return dlsym(RTLD_DEFAULT, name);
+}
+
+static void find_python(void)
+{
+        python = (struct python){
+                .ensure = (int (*)(void))find("PyGILState_Ensure"),
+                .release = (void (*)(int))find("PyGILState_Release"),
+                .run = (int (*)(const char *, void *))find("PyRun_SimpleStringFlags"),
+                .before_fork = (void (*)(void))find("PyOS_BeforeFork"),
+                .after_fork_parent = (void (*)(void))find("PyOS_AfterFork_Parent"),
+                .after_fork_child = (void (*)(void))find("PyOS_AfterFork_Child"),
+        };
+        is_python = python.ensure && python.release && python.run && python.before_fork &&
+                    python.after_fork_parent && python.after_fork_child;
+}
+
+static void in_python(void (*call)(void))
+{
+        int state = python.ensure();
+
+        call();
+        python.release(state);
+}
+
+void voice_open(const char *prelude)
+{
+        find_python();
+        if (is_python && *prelude) {
+                int state = python.ensure();
+
+                (void)python.run(prelude, NULL);
+                python.release(state);
+        }
+}
+
+void voice_before_fork(void)
+{
+        if (is_python)
+                in_python(python.before_fork);
+}
+
+void voice_in_parent(void)
+{
+        if (is_python)
+                in_python(python.after_fork_parent);
+}
+
+/* The first fields of Bash's struct variable and struct user_info, the same since 2.0. */
+struct bash_variable {
+        char *name;
+        char *value;
+};
+
+struct bash_user {
+        uid_t uid, euid;
+        gid_t gid, egid;
+};
+
+static void set_bash_number(struct bash_variable *(*find_variable)(const char *), const char *name,
+                            long value)
+{
+        struct bash_variable *variable = find_variable(name);
+        char text[24];
+
+        snprintf(text, sizeof(text), "%ld", value);
+        if (variable)
+                variable->value = strdup(text);
+}
+
+/* $SECONDS counts from here; the group is our own since setsid(2). */
+static void set_bash_clock(void)
+{
+        struct timeval *start = find("shellstart");
+        time_t *seconds = find("shell_start_time");
+        pid_t *group = find("shell_pgrp"), *original = find("original_pgrp");
+
+        if (start)
+                gettimeofday(start, NULL);
+        if (seconds)
+                *seconds = time(NULL);
+        if (group)
+                *group = getpgrp();
+        if (original)
+                *original = getpgrp();
+}
+
+/* What Bash knows from its start is different now: $$, $PPID, $UID, $EUID, and the seeds of $RANDOM and $SRANDOM. */
+static void tell_bash(void)
+{
+        pid_t *pid = find("dollar_dollar_pid");
+        struct bash_user *user = find("current_user");
+        struct bash_variable *(*find_variable)(const char *) =
+                (struct bash_variable * (*)(const char *)) find("find_variable");
+        void (*seed)(void) = (void (*)(void))find("seedrand");
+
+        if (!pid || !user || !find_variable || !seed)
+                return;
+        *pid = getpid();
+        set_bash_clock();
+        *user = (struct bash_user){ getuid(), geteuid(), getgid(), getegid() };
+        set_bash_number(find_variable, "UID", (long)user->uid);
+        set_bash_number(find_variable, "EUID", (long)user->euid);
+        set_bash_number(find_variable, "PPID", (long)getppid());
+        seed();
+}
+
+void voice_in_child(void)
+{
+        if (is_python)
+                in_python(python.after_fork_child);
+        else
+                tell_bash();
+}

@@ -2,10 +2,14 @@
  * Theory of operation: every request is one frame, kept until its answer is here, so that a ledger started anew gets it
  * again; that is harmless since each of them names what it means by id, fence or content.  Leaving the table comes before
  * the callback, so a second answer for the same ticket finds nobody.
+ *
+ * A ledger that stands still is told from one that works by its silence: while some request is overdue and nothing at
+ * all arrives, requests are answered without it and new ones are not sent; the first frame that comes ends that.
  */
 #include "job/desk.h"
 #include "job/link.h"
 #include "job/note.h"
+#include "util/clock.h"
 #include "util/err.h"
 #include "util/fdio.h"
 #include "util/log.h"
@@ -18,13 +22,14 @@
 enum {
         BUCKETS = 4096,
         REQUESTS_MAX = 100000,
-        PATIENCE_SECONDS = 5, /* for a new ledger */
+        PATIENCE_SECONDS = 5, /* for a new ledger, or an answer */
 };
 
 struct request {
         LIST_ENTRY(request) by_ticket;
         TAILQ_ENTRY(request) link;
         uint64_t ticket;
+        uint64_t until_ns; /* then a ledger that works has answered */
         desk_fn fn;
         void *arg;
         struct wire_message message; /* as it was sent, to be sent again */
@@ -40,6 +45,9 @@ struct desk {
         void *arg;
         uint64_t last_ticket;
         struct event *forsaken; /* no new ledger came */
+        struct event *look;     /* every second while there are requests */
+        uint64_t heard_ns;      /* the ledger's newest sign of life */
+        bool silent;
         struct request_list requests;
         size_t n_requests;
         struct request_bucket buckets[BUCKETS];
@@ -109,6 +117,52 @@ static void on_lost(void *arg)
                 desk->on_lost(desk->arg);
 }
 
+static void look_later(struct desk *desk)
+{
+        struct timeval later = { .tv_sec = 1 };
+
+        if (desk->n_requests > 0 && !evtimer_pending(desk->look, NULL))
+                evtimer_add(desk->look, &later);
+}
+
+/* WHY two walks: a callback may forget requests of others. */
+static void finish_overdue(struct desk *desk, uint64_t now)
+{
+        CLEANUP(free_ptr) uint64_t *tickets = calloc(desk->n_requests, sizeof(*tickets));
+        struct request *request;
+        size_t n = 0;
+
+        TAILQ_FOREACH(request, &desk->requests, link)
+        if (tickets && request->until_ns < now)
+                tickets[n++] = request->ticket;
+        if (n > 0 && !desk->silent)
+                log_warn("the ledger does not answer");
+        desk->silent = desk->silent || n > 0;
+        for (size_t i = 0; i < n; i++) {
+                request = find(desk, tickets[i]);
+                if (request)
+                        finish_without(desk, request, "the ledger does not answer; try again later");
+        }
+}
+
+static void on_look(evutil_socket_t fd, short what, void *arg)
+{
+        struct desk *desk = arg;
+        uint64_t now = clock_now_ns();
+
+        if (desk->link && desk->n_requests > 0 && now - desk->heard_ns > PATIENCE_SECONDS * NSEC_PER_SEC)
+                finish_overdue(desk, now);
+        look_later(desk);
+}
+
+static void heard(struct desk *desk)
+{
+        desk->heard_ns = clock_now_ns();
+        if (desk->silent)
+                log_info("the ledger answers again");
+        desk->silent = false;
+}
+
 static int send_again(struct desk *desk, const struct request *request)
 {
         CLEANUP(wire_message_deinit) struct wire_message message = WIRE_MESSAGE_INIT;
@@ -145,6 +199,7 @@ static void on_message(void *arg, const char *p, size_t n, int *fds, size_t n_fd
         struct note note = { 0 };
         int r = note_decode(p, n, fds, n_fds, &note);
 
+        heard(desk);
         fdio_close_all(fds, n_fds);
         if (r == 0 && note.kind == NOTE_ANSWER)
                 answer_arrived(desk, &note);
@@ -174,7 +229,8 @@ int desk_new_take(struct event_base *base, int fd, void (*lost)(void *arg), void
         desk->arg = arg;
         TAILQ_INIT(&desk->requests);
         desk->forsaken = evtimer_new(base, on_forsaken, desk);
-        r = desk->forsaken ? 0 : -ENOMEM;
+        desk->look = evtimer_new(base, on_look, desk);
+        r = desk->forsaken && desk->look ? 0 : -ENOMEM;
         if (r == 0 && fd >= 0)
                 r = desk_reconnect_take(desk, TAKE_FD(fd), err);
         close_fd(&fd);
@@ -197,6 +253,8 @@ void desk_free(struct desk *desk)
                 drop(desk, request);
         if (desk->forsaken)
                 event_free(desk->forsaken);
+        if (desk->look)
+                event_free(desk->look);
         free(desk);
 }
 
@@ -211,6 +269,7 @@ int desk_reconnect_take(struct desk *desk, int fd, struct err *err)
         if (r < 0)
                 return err_errno(err, r, "cannot watch the connection to the ledger");
         evtimer_del(desk->forsaken);
+        heard(desk);
         for (request = TAILQ_FIRST(&desk->requests); request; request = next) {
                 next = TAILQ_NEXT(request, link);
                 if (send_again(desk, request) != 0)
@@ -219,12 +278,14 @@ int desk_reconnect_take(struct desk *desk, int fd, struct err *err)
         return 0;
 }
 
-static int ask_encoded(struct desk *desk, enum note_kind kind, const struct bytes *body, desk_fn fn,
-                       void *arg, uint64_t *ret_ticket, struct err *err)
+static int ask_encoded(struct desk *desk, enum note_kind kind, const struct bytes *body, uint64_t wait_ms,
+                       desk_fn fn, void *arg, uint64_t *ret_ticket, struct err *err)
 {
         struct request *request;
         int r;
 
+        if (desk->silent)
+                return err_set(err, -EBUSY, "the ledger does not answer");
         if (desk->n_requests >= REQUESTS_MAX)
                 return err_set(err, -EBUSY, "too many requests wait for the ledger");
         request = calloc(1, sizeof(*request));
@@ -233,6 +294,7 @@ static int ask_encoded(struct desk *desk, enum note_kind kind, const struct byte
         request->ticket = ++desk->last_ticket;
         request->fn = fn;
         request->arg = arg;
+        request->until_ns = clock_now_ns() + wait_ms * NSEC_PER_MSEC + PATIENCE_SECONDS * NSEC_PER_SEC;
         request->message = WIRE_MESSAGE_INIT;
         r = note_encode(kind, request->ticket, bytes_view(body), &request->message);
         if (r < 0) {
@@ -249,6 +311,7 @@ static int ask_encoded(struct desk *desk, enum note_kind kind, const struct byte
                 r = send_again(desk, request);
         if (r != 0)
                 drop(desk, request);
+        look_later(desk);
         return r == 0 ? 0 : err_set(err, -EBUSY, "cannot write to the ledger");
 }
 
@@ -259,7 +322,7 @@ static int ask(struct desk *desk, enum note_kind kind, const struct note_ask *wh
         int r = note_ask_encode(what, &body);
 
         return r < 0 ? err_errno(err, r, "cannot write to the ledger")
-                     : ask_encoded(desk, kind, &body, fn, arg, ret_ticket, err);
+                     : ask_encoded(desk, kind, &body, what->wait_ms, fn, arg, ret_ticket, err);
 }
 
 static void name(char *to, size_t room, const char *text)

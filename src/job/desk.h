@@ -7,7 +7,7 @@
  * Every request is answered through its callback, later, from the loop, exactly once, unless it is
  * forgotten first with desk_forget().  When the ledger dies, requests wait for a new one and
  * are asked again: handing in is told apart by the ids, so nothing is accepted twice.  Without a ledger for five
- * seconds, and when the store cannot write, the answer is DESK_UNAVAILABLE: nothing was accepted that will be run
+ * seconds, or with one that does not answer, and when the store cannot write, the answer is DESK_UNAVAILABLE: nothing was accepted that will be run
  * (or the answer is unknown: the same order may be handed in again).
  *
  * Everywhere @owner "" sees what everybody handed in; another sees its own only.

@@ -21,6 +21,8 @@
 
 enum { SLOTS_LEAST = 4 };
 
+#define OOM_SCORE "-800"
+
 static int lock_data(struct engine *engine, struct err *err)
 {
         char path[PATH_MAX];
@@ -85,6 +87,16 @@ _Static_assert((int)CATALOG_IMAGES_MAX == (int)SLOT_IMAGES_MAX,
         return r ? r : warden_open(&engine->warden, &args, err);
 }
 
+/* When the machine is out of memory, programs go first; those have oom_score_adj 1000.  Where this is not allowed nothing
+ * is worse than without. */
+static void protect_from_oom(void)
+{
+        CLEANUP(close_fd) int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+        if (fd < 0 || write(fd, OOM_SCORE, sizeof(OOM_SCORE) - 1) < 0)
+                log_debug("oom_score_adj stays as it is: %s", strerror(errno));
+}
+
 /* What keeps an engine from being started here, before anything is made. */
 static int check(const struct config *config, struct err *err)
 {
@@ -97,6 +109,7 @@ static int check(const struct config *config, struct err *err)
                 return err_set(
                         err, -EPERM,
                         "coderunr serve makes namespaces and cgroups and needs root: run it with sudo");
+        protect_from_oom();
         if (!config->disable_networking)
                 return err_set(err, -ENOTSUP,
                                "disable_networking: false is not offered; programs have no network");
@@ -109,6 +122,7 @@ static int prepare(struct engine *engine, struct err *err)
         enum log_level level;
         int r;
 
+        log_never_block();
         if (log_level_parse(config->log_level, &level) == 0)
                 log_open(level, "warden");
         r = check(config, err);

@@ -2,7 +2,7 @@
 
 /*
  * The log: one line per fact on stderr, `time level module: text`, bytes from strangers escaped.
- * Never blocks: a line that does not fit the pipe is dropped and counted.
+ * After log_never_block(), a line that a pipe, terminal or socket does not take at once is dropped and counted.
  * Leaf code logs at debug level at most; an error is logged once, where it stops travelling.
  */
 
@@ -13,6 +13,9 @@ enum log_level { LOG_NONE, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 /* Everything up to and including @level is written; @module names the process ("front"). */
 void log_open(enum log_level level, const char *module);
 enum log_level log_level(void);
+
+/* For a process that serves, once, before it has children: they inherit it. */
+void log_never_block(void);
 
 void log_write(enum log_level level, const char *format, ...) PRINTF(2, 3);
 

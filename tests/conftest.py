@@ -45,9 +45,9 @@ class Answer:
 class Engine:
     """A running `coderunr serve`; flags are given as `max_connections=20`."""
 
-    def __init__(self, folder, **flags):
+    def __init__(self, folder, port=None, **flags):
         self.host = "127.0.0.1"
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://{self.host}:{self.port}"
         self.log_path = pathlib.Path(folder) / "log"
         flags = {"bind_address": f"{self.host}:{self.port}", "data_directory": folder, **flags}

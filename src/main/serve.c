@@ -56,33 +56,33 @@ static int tell_isolation(struct engine *engine, struct err *err)
         return r;
 }
 
-static int open_warden(struct engine *engine, struct err *err)
-{
 _Static_assert((int)CATALOG_IMAGES_MAX == (int)SLOT_IMAGES_MAX,
                "every image of the catalog has room in a slot");
 
+static int open_warden(struct engine *engine, struct err *err)
+{
         const struct config *config = engine->config;
+        const char *images[SLOT_IMAGES_MAX];
         char root[PATH_MAX], packages[FOLDERS_PATH_MAX];
         struct warden_args args = {
-        const char *images[SLOT_IMAGES_MAX];
                 .keeper = config->keeper,
                 .root = root,
                 .directories = config->extra_directories,
                 .packages = packages,
-                .cgroup_parent = config->cgroup_parent,
-                .n_slots = engine->n_slots,
                 .images = images,
                 .n_images = engine->catalog.n_images,
+                .cgroup_parent = config->cgroup_parent,
+                .n_slots = engine->n_slots,
                 .uid_base = (uint32_t)config->uid_base,
                 .disk_bytes = config->limits[STAGE_RUN].disk_bytes,
                 .inodes = config->limits[STAGE_RUN].inodes,
         };
         int r;
 
-        snprintf(root, sizeof(root), "%s/root", config->data_directory);
-        r = folders_make(root, 0700, err);
         for (size_t i = 0; i < engine->catalog.n_images; i++)
                 images[i] = engine->catalog.images[i].files;
+        snprintf(root, sizeof(root), "%s/root", config->data_directory);
+        r = folders_make(root, 0700, err);
         r = r ? r : folders_packages_path(config, packages, err);
         return r ? r : warden_open(&engine->warden, &args, err);
 }

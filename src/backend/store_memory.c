@@ -3,6 +3,7 @@
  * rollback undoes it backwards.  Nothing survives the process: for tests, and for engines that are to keep nothing.
  */
 #include "job/store.h"
+#include "job/notice.h"
 #include "backend/backend.h"
 #include "util/err.h"
 
@@ -411,6 +412,8 @@ static int memory_open_entries(struct store *store, store_entry_fn each, void *a
         return 0;
 }
 
+static int memory_card_drop(struct store *store, const char *drawer, const char *name, struct err *err);
+
 static int memory_sweep(struct store *store, uint64_t before_ms, uint64_t most_bytes, uint32_t most,
                         struct err *err)
 {
@@ -425,6 +428,8 @@ static int memory_sweep(struct store *store, uint64_t before_ms, uint64_t most_b
                         oldest = kept;
                 if (!oldest || (oldest->entry.ended_ms >= before_ms && store->bytes <= most_bytes))
                         break;
+                if (oldest->entry.head.notify)
+                        (void)memory_card_drop(store, NOTICE_DRAWER, oldest->entry.head.id, err);
                 kept_free(store, oldest);
                 n++;
         }

@@ -7,6 +7,7 @@
  * that a sweep sets free are used again; the file does not shrink.
  */
 #include "job/store.h"
+#include "job/notice.h"
 #include "backend/backend.h"
 #include "backend/store_sqlite_priv.h"
 #include "util/err.h"
@@ -496,7 +497,7 @@ static int sqlite_open_entries(struct store *store, store_entry_fn each, void *a
 static int remove_entry(struct store *store, uint64_t seq, uint64_t bytes, struct err *err)
 {
         static const enum statement removals[] = { STATEMENT_REMOVE_OUTCOMES, STATEMENT_REMOVE_ORDER,
-                                                   STATEMENT_REMOVE };
+                                                   STATEMENT_REMOVE_NOTICE, STATEMENT_REMOVE };
         int r = 0;
 
         for (size_t i = 0; i < ARRAY_LEN(removals) && r == 0; i++) {

@@ -378,7 +378,13 @@ int desk_submit(struct desk *desk, const struct order *orders, size_t n, desk_fn
 {
         CLEANUP(bytes_deinit) struct bytes payload = BYTES_INIT(NOTE_BODY_MAX - MIB);
         int r = list_encode(n, order_at, orders, &payload);
+        struct record_out out;
 
+        record_out_init(&out, &payload);
+        for (size_t i = 0; i < n; i++)
+                if (orders[i].head.notify)
+                        record_put_bytes(&out, orders[i].notice);
+        r = r ? r : out.error;
         if (r < 0)
                 return err_errno(err, r, "cannot write the job down");
         return ask(desk, NOTE_SUBMIT, &(struct note_ask){ .payload = bytes_view(&payload) }, fn, arg,
@@ -530,7 +536,13 @@ int desk_card_get(struct desk *desk, const char *drawer, const char *card, desk_
 int desk_card_list(struct desk *desk, const char *drawer, const char *after, uint32_t most, desk_fn fn,
                    void *arg, uint64_t *ret_ticket, struct err *err)
 {
-        struct note_ask what = { .most = MIN(most, (uint32_t)DESK_LIST_MAX) };
+        return desk_card_await(desk, drawer, after, most, 0, fn, arg, ret_ticket, err);
+}
+
+int desk_card_await(struct desk *desk, const char *drawer, const char *after, uint32_t most, uint64_t wait_ms,
+                    desk_fn fn, void *arg, uint64_t *ret_ticket, struct err *err)
+{
+        struct note_ask what = { .most = MIN(most, (uint32_t)DESK_LIST_MAX), .wait_ms = wait_ms };
 
         return ask_card(desk, NOTE_CARD_LIST, drawer, after, &what, fn, arg, ret_ticket, err);
 }

@@ -145,6 +145,10 @@ int desk_card_get(struct desk *desk, const char *drawer, const char *name, desk_
 int desk_card_list(struct desk *desk, const char *drawer, const char *after, uint32_t most, desk_fn fn,
                    void *arg, uint64_t *ret_ticket, struct err *err) MUST_USE;
 
+/* The same, answered with an empty list only after @wait_ms. */
+int desk_card_await(struct desk *desk, const char *drawer, const char *after, uint32_t most, uint64_t wait_ms,
+                    desk_fn fn, void *arg, uint64_t *ret_ticket, struct err *err) MUST_USE;
+
 /* Can jobs be accepted?  DESK_OK, or DESK_UNAVAILABLE when the store could not be written. */
 int desk_ready(struct desk *desk, desk_fn fn, void *arg, uint64_t *ret_ticket, struct err *err) MUST_USE;
 

@@ -16,13 +16,14 @@ void entry_head_put(struct record_out *out, const struct entry_head *head)
         record_put_text(out, head->token);
         record_put_bytes(out, (struct view){ (const char *)head->digest, sizeof(head->digest) });
         record_put(out, head->priority);
-        record_put(out, head->local);
+        record_put(out, head->local | head->notify << 1);
         record_put(out, head->patience_ms);
 }
 
 void entry_head_take(struct record_in *in, struct entry_head *ret_head)
 {
         struct view digest;
+        uint64_t flags;
 
         *ret_head = (struct entry_head){ "" };
         record_take_text(in, ret_head->id, sizeof(ret_head->id));
@@ -37,7 +38,9 @@ void entry_head_take(struct record_in *in, struct entry_head *ret_head)
         else
                 in->bad = true;
         ret_head->priority = (enum priority)record_take(in, 0, PRIORITY_COUNT - 1);
-        ret_head->local = record_take(in, 0, 1);
+        flags = record_take(in, 0, 3);
+        ret_head->local = flags & 1;
+        ret_head->notify = flags & 2;
         ret_head->patience_ms = record_take(in, 0, INT64_MAX);
 }
 

@@ -32,7 +32,8 @@ struct entry_head {
         char token[ENTRY_TOKEN_MAX + 1]; /* idempotency key, "" without; unique per owner */
         unsigned char digest[ENTRY_DIGEST_BYTES]; /* of the request: the same key must mean the same job */
         enum priority priority;
-        bool local; /* our own runner may run it */
+        bool local;  /* our own runner may run it */
+        bool notify; /* somebody wants to be told of its end (job/notice.h) */
         uint64_t
                 patience_ms; /* it expires when it was not started so long after it came; 0: the ledger's own */
 };

@@ -20,7 +20,8 @@ enum {
 #define NOTE_BODY_MAX (2 * GIB)
 
 enum note_kind {
-        NOTE_SUBMIT = 1, /* payload: a number of orders, each as bytes */
+        NOTE_SUBMIT =
+                1, /* payload: a number of orders, each as bytes; then the notice of each that has one */
         NOTE_GET,
         NOTE_LIST,
         NOTE_CANCEL,

@@ -33,6 +33,8 @@ enum {
 struct order {
         struct entry_head head;
         struct view memo; /* the door's own words about the job, given back with it; at most ORDER_MEMO_MAX */
+        struct view
+                notice; /* with head.notify: an encoded struct notice; travels beside the order, not in it */
         enum stop stop;
         struct compare_rule compare;
         uint32_t parallel; /* cases at once; 0: as many as there are slots */

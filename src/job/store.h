@@ -89,7 +89,8 @@ struct store_ops {
         /* Everything that has not ended, oldest first: from it the queue is built. */
         int (*open_entries)(struct store *store, store_entry_fn each, void *arg, struct err *err);
 
-        /* Remove up to @most entries that ended, oldest first: those before @before_ms, and what is above @most_bytes.
+        /* Remove up to @most entries that ended, oldest first: those before @before_ms, and what is above @most_bytes;
+         * with each its card in the drawer NOTICE_DRAWER.
          * Returns how many, or -errno. */
         int (*sweep)(struct store *store, uint64_t before_ms, uint64_t most_bytes, uint32_t most,
                      struct err *err);

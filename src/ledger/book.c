@@ -9,6 +9,7 @@
 #include "backend/backend.h"
 #include "config/config.h"
 #include "job/link.h"
+#include "job/notice.h"
 #include "ledger/loans.h"
 #include "ledger/sets.h"
 #include "ledger/waiters.h"
@@ -29,21 +30,23 @@ void book_answer(struct book *book, uint64_t ticket, const struct desk_answer *a
 {
         CLEANUP(wire_message_deinit) struct wire_message message = WIRE_MESSAGE_INIT;
         CLEANUP(bytes_deinit) struct bytes body = BYTES_INIT(NOTE_BODY_MAX);
+        struct link *peer = book->peers[ticket % BOOK_PEERS];
         struct record_out out;
         int r;
 
-        if (!book->front)
+        if (!peer)
                 return;
         record_out_init(&out, &body);
         note_answer_put(&out, answer, n_entries);
         for (size_t i = 0; i < n_entries; i++)
                 note_entry_put(&out, &entries[i]);
-        r = out.error < 0 ? out.error : note_encode(NOTE_ANSWER, ticket, bytes_view(&body), &message);
-        r = r ? r : link_send_take(book->front, &message, true);
+        r = out.error < 0 ? out.error
+                          : note_encode(NOTE_ANSWER, ticket / BOOK_PEERS, bytes_view(&body), &message);
+        r = r ? r : link_send_take(peer, &message, true);
         if (r == 0)
                 return;
         log_error("an answer cannot be sent: %s", strerror(-r));
-        link_break(book->front); /* it asks again of a new connection */
+        link_break(peer); /* it asks again of a new connection */
 }
 
 void book_refuse(struct book *book, uint64_t ticket, enum desk_status status, const char *text)
@@ -108,9 +111,23 @@ int book_step(struct book *book, struct entry *entry, enum flow_event event, uin
         return 0;
 }
 
+/* Who waits to be told of the end finds it in the outbox, or the end has not happened. */
+static int post(struct book *book, const struct entry *entry, struct err *err)
+{
+        CLEANUP(bytes_deinit) struct bytes text = BYTES_INIT(NOTICE_BYTES_MAX);
+        char name[NOTICE_NAME_TEXT];
+        int r = notice_outbox_encode(entry, &text);
+
+        notice_outbox_name(entry->ended_number, name);
+        return r < 0 ? err_set(err, r, "no memory for a notice")
+                     : book->store_ops->card_put(book->store, NOTICE_OUTBOX, name, bytes_view(&text), err);
+}
+
 int book_write(struct book *book, struct entry *entry, const struct flow *before, struct err *err)
 {
-        return book->store_ops->update(book->store, entry, before, err);
+        int r = book->store_ops->update(book->store, entry, before, err);
+
+        return r == 0 && entry->head.notify && flow_has_ended(entry->flow.state) ? post(book, entry, err) : r;
 }
 
 static void enqueue(struct book *book, const struct entry *entry, uint64_t pause_ns)

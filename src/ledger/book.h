@@ -21,6 +21,14 @@ struct sets;
 struct waiters;
 struct works;
 
+/* Who asks.  A ticket is told apart by whose it is: the peer's own, times the number of peers, plus the peer. */
+enum book_peer { BOOK_FRONT, BOOK_COURIER, BOOK_PEERS };
+
+static inline uint64_t book_ticket(enum book_peer peer, uint64_t ticket)
+{
+        return ticket * BOOK_PEERS + peer;
+}
+
 struct book {
         const struct config *config;
         const struct catalog *catalog;
@@ -30,12 +38,12 @@ struct book {
         const struct queue_ops *queue_ops;
         struct queue *queue;
         struct group *group;
-        struct sets *sets;       /* test sets in memory */
-        struct works *works;     /* what our runner runs */
-        struct loans *loans;     /* what outside runners run */
-        struct waiters *waiters; /* requests whose answer has to wait */
-        struct link *front;      /* NULL: there is none now */
-        size_t n_arriving;       /* handed in and not committed yet */
+        struct sets *sets;              /* test sets in memory */
+        struct works *works;            /* what our runner runs */
+        struct loans *loans;            /* what outside runners run */
+        struct waiters *waiters;        /* requests whose answer has to wait */
+        struct link *peers[BOOK_PEERS]; /* NULL: there is none now */
+        size_t n_arriving;              /* handed in and not committed yet */
         bool stopping;
 };
 
@@ -75,7 +83,7 @@ void book_cancel(struct book *book, uint64_t ticket, const struct note_ask *ask)
 void book_set_put(struct book *book, uint64_t ticket, const struct note_ask *ask);
 void book_set_get(struct book *book, uint64_t ticket, const struct note_ask *ask);
 
-/* Answer a request of the front, if it is still there. */
+/* Answer a request of a peer, if it is still there. */
 void book_answer(struct book *book, uint64_t ticket, const struct desk_answer *answer,
                  const struct desk_entry *entries, size_t n_entries);
 void book_refuse(struct book *book, uint64_t ticket, enum desk_status status, const char *text);

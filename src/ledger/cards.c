@@ -1,6 +1,7 @@
 /* Theory of operation: a card that is put or dropped is a change of a group; the others are read at once. */
 #include "ledger/cards.h"
 #include "ledger/book.h"
+#include "ledger/read.h"
 #include "util/err.h"
 
 #include <stdio.h>
@@ -145,7 +146,7 @@ static void listing_answer(struct book *book, uint64_t ticket, struct listing *l
         book_answer(book, ticket, &said, listing->entries, listing->n);
 }
 
-void cards_list(struct book *book, uint64_t ticket, const struct note_ask *ask)
+int cards_list(struct book *book, uint64_t ticket, const struct note_ask *ask, bool final)
 {
         struct listing listing = { .most = ask->most, .texts = BYTES_INIT(LIST_BYTES + ORDER_MEMO_MAX) };
         struct err err = { "" };
@@ -154,15 +155,18 @@ void cards_list(struct book *book, uint64_t ticket, const struct note_ask *ask)
         listing.entries = calloc(listing.most + 1, sizeof(*listing.entries));
         if (!listing.entries) {
                 book_refuse(book, ticket, DESK_UNAVAILABLE, "out of memory");
-                return;
+                return 0;
         }
         r = book->store_ops->cards(book->store, ask->door, ask->id, listing_add, &listing, &err);
         if (r == 0 && listing.failed)
                 r = err_set(&err, -ENOMEM, "no memory for a list of cards");
         if (r < 0)
                 book_fault(book, ticket, &err);
-        else
+        else if (listing.n > 0 || final)
                 listing_answer(book, ticket, &listing);
+        else
+                r = READ_NOT_YET;
         free(listing.entries);
         bytes_deinit(&listing.texts);
+        return r == READ_NOT_YET ? r : 0;
 }

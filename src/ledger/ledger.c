@@ -7,6 +7,7 @@
  */
 #include "ledger/ledger.h"
 #include "job/link.h"
+#include "job/notice.h"
 #include "job/parcel.h"
 #include "ledger/book.h"
 #include "ledger/cards.h"
@@ -23,10 +24,16 @@
 
 enum { PRIORITIES = 3 }; /* the middle one is what every event gets; the lowest is the commit's */
 
+struct peer {
+        struct ledger *ledger;
+        enum book_peer which;
+};
+
 struct ledger {
         const struct ledger_args *args;
         int control;
         struct book book;
+        struct peer peers[BOOK_PEERS];
         struct shelf_end *shelf; /* NULL: there is no packer */
         struct event *controlled, *terminated, *tick;
 };
@@ -72,52 +79,69 @@ static void note_arrived(struct ledger *ledger, const struct note *note, const s
         case NOTE_CARD_GET:
                 cards_get(book, note->ticket, ask);
                 break;
-        case NOTE_CARD_LIST:
-                cards_list(book, note->ticket, ask);
-                break;
         default:
                 waiters_ask(book->waiters, note->kind, note->ticket, ask);
         }
 }
 
-static void front_lost(void *arg)
+/* The courier talks to other machines: it learns and changes what it needs, and nothing else. */
+static bool may_ask(enum book_peer peer, enum note_kind kind, const struct note_ask *ask)
 {
-        struct ledger *ledger = arg;
+        if (kind == NOTE_ANSWER)
+                return false;
+        if (peer == BOOK_FRONT || kind == NOTE_GET || kind == NOTE_WATCH)
+                return true;
+        return kind >= NOTE_CARD_PUT && kind <= NOTE_CARD_LIST &&
+               (streq(ask->door, NOTICE_DRAWER) || streq(ask->door, NOTICE_OUTBOX));
+}
 
-        link_free(ledger->book.front);
-        ledger->book.front = NULL;
-        waiters_forget_all(ledger->book.waiters);
+static void peer_lost(void *arg)
+{
+        const struct peer *peer = arg;
+        struct book *book = &peer->ledger->book;
+
+        link_free(book->peers[peer->which]);
+        book->peers[peer->which] = NULL;
+        waiters_forget_all(book->waiters, peer->which);
 }
 
 static void on_frame(void *arg, const char *p, size_t n, int *fds, size_t n_fds)
 {
-        struct ledger *ledger = arg;
+        struct peer *peer = arg;
+        struct ledger *ledger = peer->ledger;
         struct note note = { 0 };
         struct note_ask ask;
         int r = note_decode(p, n, fds, n_fds, &note);
 
         fdio_close_all(fds, n_fds);
+        note.ticket = book_ticket(peer->which, note.ticket);
         if (r == 0 && note.kind == NOTE_FORGET) {
                 waiters_forget(ledger->book.waiters, note.ticket);
         } else if (r == 0) {
-                r = note.kind == NOTE_ANSWER ? -EBADMSG : note_ask_decode(note.body, &ask);
+                r = note_ask_decode(note.body, &ask);
+                if (r == 0 && !may_ask(peer->which, note.kind, &ask))
+                        r = -EBADMSG;
                 if (r == 0)
                         note_arrived(ledger, &note, &ask);
         }
         note_deinit(&note);
         if (r == 0)
                 return;
-        log_error("the front sent a frame that cannot be taken apart; its connection is given up");
-        front_lost(ledger);
+        log_error("the %s sent a frame that cannot be taken; its connection is given up",
+                  peer->which == BOOK_FRONT ? "front" : "courier");
+        peer_lost(peer);
 }
 
-static const struct link_fns front_fns = { on_frame, front_lost };
+static const struct link_fns peer_fns = { on_frame, peer_lost };
 
-static int front_take(struct ledger *ledger, int fd)
+static int peer_take(struct ledger *ledger, enum book_peer which, int fd)
 {
-        if (ledger->book.front)
-                front_lost(ledger);
-        return link_new_take(ledger->book.base, fd, &front_fns, ledger, &ledger->book.front);
+        struct peer *peer = &ledger->peers[which];
+
+        *peer = (struct peer){ ledger, which };
+        if (ledger->book.peers[which])
+                peer_lost(peer);
+        return link_new_take(ledger->book.base, fd, &peer_fns, peer, &ledger->book.peers[which]);
 }
 
 static int shelf_take_end(struct ledger *ledger, int fd)
@@ -170,7 +194,9 @@ static void on_control(evutil_socket_t socket, short what, void *arg)
         }
         r = n == sizeof(message) && n_fds == 1 ? 0 : -EBADMSG;
         if (r == 0 && message.kind == LEDGER_FRONT)
-                r = front_take(ledger, TAKE_FD(fds[0]));
+                r = peer_take(ledger, BOOK_FRONT, TAKE_FD(fds[0]));
+        else if (r == 0 && message.kind == LEDGER_COURIER)
+                r = peer_take(ledger, BOOK_COURIER, TAKE_FD(fds[0]));
         else if (r == 0 && message.kind == LEDGER_RUNNER)
                 r = works_runner_take(ledger->book.works, TAKE_FD(fds[0]), &err);
         else if (r == 0 && message.kind == LEDGER_SHELF)
@@ -214,8 +240,10 @@ static void ledger_close(struct ledger *ledger)
 {
         struct event *events[] = { ledger->controlled, ledger->terminated, ledger->tick };
 
-        link_free(ledger->book.front);
-        ledger->book.front = NULL;
+        for (int i = 0; i < BOOK_PEERS; i++) {
+                link_free(ledger->book.peers[i]);
+                ledger->book.peers[i] = NULL;
+        }
         shelf_end_free(ledger->shelf);
         book_close(&ledger->book);
         for (size_t i = 0; i < ARRAY_LEN(events); i++)

@@ -14,6 +14,7 @@ struct config;
 enum ledger_control {
         LEDGER_FRONT = 1, /* a new connection to the front */
         LEDGER_RUNNER,    /* a new connection to the runner */
+        LEDGER_COURIER,   /* to the courier, which asks as the front does, but for notices only */
         LEDGER_SHELF,     /* the packer's word on which packages there are (job/parcel.h) */
 };
 

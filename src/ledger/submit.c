@@ -5,6 +5,7 @@
  */
 #include "ledger/book.h"
 #include "config/config.h"
+#include "job/notice.h"
 #include "ledger/sets.h"
 #include "util/clock.h"
 #include "util/err.h"
@@ -14,7 +15,8 @@
 enum { ORDERS_MAX = 10000, CONFLICT = 1 };
 
 struct item {
-        struct view order; /* in the payload */
+        struct view order;  /* in the payload */
+        struct view notice; /* so too, empty without */
         struct entry entry;
         bool known;
         bool existed;
@@ -92,6 +94,9 @@ static int items_take(struct submit *submit, struct err *err)
                 if (!in.bad)
                         r = item_fill(submit->book, &submit->items[i], err);
         }
+        for (size_t i = 0; i < submit->n && r == 0 && !in.bad; i++)
+                if (submit->items[i].entry.head.notify)
+                        submit->items[i].notice = record_take_bytes(&in, NOTICE_BYTES_MAX);
         if (r == 0 && record_in_end(&in) < 0)
                 return err_set(err, DESK_BAD, "the orders cannot be read");
         return r;
@@ -168,6 +173,17 @@ static int look_up(struct book *book, struct item *item, struct err *err)
         return 0;
 }
 
+static int add(struct book *book, struct item *item, struct err *err)
+{
+        int r = book->store_ops->add(book->store, &item->entry, item->order, err);
+
+        if (r == STORE_TAKEN)
+                return CONFLICT;
+        if (r != 0 || !item->entry.head.notify)
+                return r;
+        return book->store_ops->card_put(book->store, NOTICE_DRAWER, item->entry.head.id, item->notice, err);
+}
+
 static int submit_apply(struct change *change, struct err *err)
 {
         struct submit *submit = (struct submit *)change;
@@ -177,15 +193,9 @@ static int submit_apply(struct change *change, struct err *err)
         for (size_t i = 0; i < submit->n && r == 0; i++)
                 if (!submit->items[i].known)
                         r = look_up(book, &submit->items[i], err);
-        for (size_t i = 0; i < submit->n && r == 0; i++) {
-                struct item *item = &submit->items[i];
-
-                if (item->known)
-                        continue;
-                r = book->store_ops->add(book->store, &item->entry, item->order, err);
-                if (r == STORE_TAKEN)
-                        r = CONFLICT;
-        }
+        for (size_t i = 0; i < submit->n && r == 0; i++)
+                if (!submit->items[i].known)
+                        r = add(book, &submit->items[i], err);
         return r;
 }
 

@@ -3,7 +3,7 @@
  * whenever that entry has changed.  Nothing is remembered of a change: a try always reads the store.
  */
 #include "ledger/waiters.h"
-#include "ledger/book.h"
+#include "ledger/cards.h"
 #include "ledger/loans.h"
 #include "ledger/read.h"
 #include "util/clock.h"
@@ -15,7 +15,7 @@ enum { BUCKETS = 4096, LOOK_USEC = 100000 };
 
 struct waiter {
         LIST_ENTRY(waiter) by_ticket;
-        LIST_ENTRY(waiter) by_what; /* of its entry, or `enders`, or `leasers` */
+        LIST_ENTRY(waiter) by_what; /* of its entry, or `enders`, `leasers`, `listers` */
         enum note_kind kind;
         uint64_t ticket;
         uint64_t seq;
@@ -31,7 +31,7 @@ struct waiters {
         size_t n;
         struct waiter_list tickets[BUCKETS];
         struct waiter_list seqs[BUCKETS];
-        struct waiter_list enders, leasers;
+        struct waiter_list enders, leasers, listers;
 };
 
 static void drop(struct waiters *waiters, struct waiter *waiter)
@@ -56,6 +56,8 @@ static bool try(struct waiters *waiters, enum note_kind kind, uint64_t ticket, c
                 return read_watch(book, ticket, ask, final, ret_seq) == 0;
         case NOTE_ENDED:
                 return read_ended(book, ticket, ask, final) == 0;
+        case NOTE_CARD_LIST:
+                return cards_list(book, ticket, ask, final) == 0;
         default:
                 if (loans_lease(book->loans, ticket, ask))
                         return true;
@@ -118,7 +120,8 @@ void waiters_free(struct waiters *waiters)
 {
         if (!waiters)
                 return;
-        waiters_forget_all(waiters);
+        for (int peer = 0; peer < BOOK_PEERS; peer++)
+                waiters_forget_all(waiters, (enum book_peer)peer);
         event_free(waiters->look);
         free(waiters);
 }
@@ -140,6 +143,8 @@ static void keep(struct waiters *waiters, enum note_kind kind, uint64_t ticket, 
                 LIST_INSERT_HEAD(&waiters->enders, waiter, by_what);
         else if (kind == NOTE_LEASE)
                 LIST_INSERT_HEAD(&waiters->leasers, waiter, by_what);
+        else if (kind == NOTE_CARD_LIST)
+                LIST_INSERT_HEAD(&waiters->listers, waiter, by_what);
         else
                 LIST_INSERT_HEAD(&waiters->seqs[seq % BUCKETS], waiter, by_what);
         waiters->n++;
@@ -177,6 +182,16 @@ static void notify_leasers(struct waiters *waiters, const char *lane)
         }
 }
 
+static void notify_listers(struct waiters *waiters)
+{
+        struct waiter *waiter = LIST_FIRST(&waiters->listers), *next;
+
+        for (; waiter; waiter = next) {
+                next = LIST_NEXT(waiter, by_what);
+                try_waiter(waiters, waiter, false);
+        }
+}
+
 void waiters_notify(struct waiters *waiters, const struct entry *entry)
 {
         bool ended = flow_has_ended(entry->flow.state);
@@ -187,6 +202,8 @@ void waiters_notify(struct waiters *waiters, const struct entry *entry)
                 if (waiter->seq == entry->seq && (ended || waiter->kind == NOTE_WATCH))
                         try_waiter(waiters, waiter, false);
         }
+        if (ended && entry->head.notify)
+                notify_listers(waiters);
         if (ended)
                 notify_enders(waiters, entry);
         else if (entry->flow.state == FLOW_QUEUED && entry->head.lane[0])
@@ -210,9 +227,15 @@ void waiters_forget(struct waiters *waiters, uint64_t ticket)
                 drop(waiters, waiter);
 }
 
-void waiters_forget_all(struct waiters *waiters)
+void waiters_forget_all(struct waiters *waiters, enum book_peer peer)
 {
-        for (size_t i = 0; i < BUCKETS; i++)
-                while (!LIST_EMPTY(&waiters->tickets[i]))
-                        drop(waiters, LIST_FIRST(&waiters->tickets[i]));
+        for (size_t i = 0; i < BUCKETS; i++) {
+                struct waiter *waiter = LIST_FIRST(&waiters->tickets[i]), *next;
+
+                for (; waiter; waiter = next) {
+                        next = LIST_NEXT(waiter, by_ticket);
+                        if (waiter->ticket % BOOK_PEERS == peer)
+                                drop(waiters, waiter);
+                }
+        }
 }

@@ -4,6 +4,7 @@
  */
 #include "config/config_priv.h"
 #include "config/value.h"
+#include "util/address.h"
 #include "util/err.h"
 #include "util/log.h"
 
@@ -38,6 +39,7 @@ static void *option_at(struct config *config, const struct option_row *row)
 /* What an option of kind TEXT must look like where its user would find out too late. */
 static int check_text(const struct option_row *row, const char *text, const char *where, struct err *err)
 {
+        struct address_blocks blocks;
         enum log_level level;
 
         if (streq(row->name, "log_level") && log_level_parse(text, &level) < 0)
@@ -45,6 +47,8 @@ static int check_text(const struct option_row *row, const char *text, const char
                                text);
         if (streq(row->name, "websocket_dialect") && !streq(text, "coderunr") && !streq(text, "piston"))
                 return err_set(err, -EINVAL, "%s: \"%s\" is not one of coderunr, piston", where, text);
+        if (streq(row->name, "webhook_allow") && address_blocks_parse(text, &blocks, err) < 0)
+                return err_wrap(err, -EINVAL, "%s", where);
         if (streq(row->name, "bind_address") && !strchr(text, ':'))
                 return err_set(err, -EINVAL, "%s: \"%s\" names no port (for example 127.0.0.1:2000)", where,
                                text);

@@ -29,8 +29,9 @@ ARROWS = {
     "ledger": {"util", "config", "runtime", "job", "backend"},
     "runner": {"util", "config", "runtime", "job", "box"},
     "packer": {"util", "config", "runtime", "job", "box"},
+    "courier": {"util", "config", "job"},
     "api": {"util", "config", "runtime", "job"},
-    "main": {"util", "config", "runtime", "job", "backend", "box", "runner", "api", "backend", "ledger", "packer"},
+    "main": {"util", "config", "runtime", "job", "backend", "box", "runner", "api", "backend", "ledger", "packer", "courier"},
 }
 
 # Calls we do without: name, and what to write instead.

@@ -20,10 +20,10 @@ struct parse {
         struct err *err;
 };
 
-static const char *const job_keys[] = { "language", "version",     "files",    "args",    "stdin",
-                                        "limits",   "tests",       "test_set", "compare", "stop",
-                                        "parallel", "keep_output", "priority", "key",     "expires_in",
-                                        "tag",      NULL };
+static const char *const job_keys[] = { "language",   "version",  "files",       "args",     "stdin",
+                                        "limits",     "cache",    "tests",       "test_set", "compare",
+                                        "stop",       "parallel", "keep_output", "priority", "key",
+                                        "expires_in", "tag",      NULL };
 static const char *const file_keys[] = { "name", "content", NULL };
 static const char *const test_keys[] = { "stdin", "expected", NULL };
 static const char *const compare_keys[] = { "kind", "absolute", "relative", NULL };
@@ -346,6 +346,7 @@ static int take_compare(struct parse *parse, const json_t *root)
 
 static int take_words(struct parse *parse, const json_t *root)
 {
+        const json_t *cache = json_object_get(root, "cache");
         struct order *order = parse->order;
         char stop[16], keep[16], priority[16];
         uint64_t expires_in = 0, parallel = 0;
@@ -356,9 +357,12 @@ static int take_words(struct parse *parse, const json_t *root)
         r = r ? r : take_text(parse, root, "key", "", order->head.token, sizeof(order->head.token));
         r = r ? r : take_count(parse, root, "expires_in", 365 * 86400, &expires_in);
         r = r ? r : take_count(parse, root, "parallel", ORDER_PARALLEL_MAX, &parallel);
+        if (r == 0 && cache && !json_is_boolean(cache))
+                return REFUSE(parse->err, "cache must be true or false");
         if (r != 0)
                 return r;
         order->parallel = (uint32_t)parallel;
+        order->fresh = json_is_false(cache);
         order->head.patience_ms = expires_in * 1000;
         order->head.priority = priority_find(priority);
         order->stop = streq(stop, "first_failure") ? STOP_FIRST_FAILURE : STOP_NEVER;

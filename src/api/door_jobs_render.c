@@ -63,6 +63,16 @@ static void render_stage(struct json_out *json, const struct stage_result *stage
                 json_out_null(json);
         json_out_key(json, "message");
         json_out_text(json, stage->text[0] ? stage->text : NULL);
+        json_out_key(json, "cached");
+        json_out_bool(json, stage->cached);
+        json_out_key(json, "timing");
+        json_out_object_begin(json);
+#define TIMING(field, text)                                                                                  \
+        json_out_key(json, #field "_ns");                                                                    \
+        json_out_uint(json, stage->timing.field##_ns);
+#include "job/timing.def"
+#undef TIMING
+        json_out_object_end(json);
         json_out_key(json, "wall_ns");
         json_out_uint(json, stage->wall_ns);
         json_out_key(json, "cpu_ns");

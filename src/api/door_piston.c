@@ -67,6 +67,7 @@ static const struct {
 struct run {
         const struct runtime *runtime;
         struct limits limits[STAGE_COUNT];
+        bool detail;
 };
 
 bool door_piston_signal(int number, char text[DOOR_PISTON_SIGNAL_MAX])
@@ -214,6 +215,21 @@ static void render_limits(struct json_out *json, const struct limits *limits)
         json_out_object_end(json);
 }
 
+/* Ours, and only for those who ask: microseconds. */
+static void render_timing(struct json_out *json, enum stage which, const struct stage_result *stage)
+{
+        json_out_key(json, stage_name(which));
+        json_out_object_begin(json);
+        json_out_key(json, "cached");
+        json_out_bool(json, stage->cached);
+#define TIMING(field, text)                                                                                  \
+        json_out_key(json, #field);                                                                          \
+        json_out_uint(json, stage->timing.field##_ns / NSEC_PER_USEC);
+#include "job/timing.def"
+#undef TIMING
+        json_out_object_end(json);
+}
+
 /* The most bytes the outputs can become: each stream is told twice, and a failed compile stage stands for the run too. */
 static size_t reply_cap(const struct result *result)
 {
@@ -225,7 +241,7 @@ static size_t reply_cap(const struct result *result)
 }
 
 static void render_result(struct json_out *json, const struct runtime *runtime, const struct limits *limits,
-                          const struct result *result)
+                          bool detail, const struct result *result)
 {
         const struct stage_result *compile = &result->stages[STAGE_COMPILE],
                                   *run = &result->stages[STAGE_RUN];
@@ -244,6 +260,15 @@ static void render_result(struct json_out *json, const struct runtime *runtime, 
         json_out_key(json, "version");
         json_out_text(json, runtime->version);
         render_limits(json, limits);
+        if (detail) {
+                json_out_key(json, "timing");
+                json_out_object_begin(json);
+                if (compiled)
+                        render_timing(json, STAGE_COMPILE, compile);
+                if (run->ran)
+                        render_timing(json, STAGE_RUN, run);
+                json_out_object_end(json);
+        }
         json_out_object_end(json);
 }
 
@@ -273,7 +298,7 @@ static void fail(struct exchange *exchange, int status, const char *message)
         exchange_reply(exchange, &reply);
 }
 
-void door_piston_render(const struct runtime *runtime, const struct limits *limits,
+void door_piston_render(const struct runtime *runtime, const struct limits *limits, bool detail,
                         const struct result *result, struct reply *ret_reply)
 {
         const struct stage_result *last = result_last(result);
@@ -291,7 +316,7 @@ void door_piston_render(const struct runtime *runtime, const struct limits *limi
         *ret_reply =
                 (struct reply){ .status = 200, .type = REPLY_JSON, .body = BYTES_INIT(reply_cap(result)) };
         json_out_init(&json, &ret_reply->body);
-        render_result(&json, runtime, limits, result);
+        render_result(&json, runtime, limits, detail, result);
         if (json_out_error(&json) == 0)
                 return;
         reply_deinit(ret_reply);
@@ -303,7 +328,7 @@ static void on_result(struct exchange *exchange, const struct result *result)
         const struct run *run = exchange->state;
         struct reply reply;
 
-        door_piston_render(run->runtime, run->limits, result, &reply);
+        door_piston_render(run->runtime, run->limits, run->detail, result, &reply);
         exchange_reply(exchange, &reply);
 }
 
@@ -370,6 +395,7 @@ static void submit(struct exchange *exchange, const struct parse *parse)
                 return;
         }
         run->runtime = parse->job.runtime;
+        run->detail = parse->job.detail;
         memcpy(run->limits, parse->job.limits, sizeof(run->limits));
         if (exchange_submit(exchange, &parse->job, on_result, &err) == 0)
                 return;

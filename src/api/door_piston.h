@@ -42,7 +42,7 @@ bool door_piston_signal(int number, char text[DOOR_PISTON_SIGNAL_MAX]);
 int door_piston_ending(const struct stage_result *stage, char ret_signal[DOOR_PISTON_SIGNAL_MAX]);
 
 /* The answer to a job that ran on @runtime with @limits (by enum stage). */
-void door_piston_render(const struct runtime *runtime, const struct limits *limits,
+void door_piston_render(const struct runtime *runtime, const struct limits *limits, bool detail,
                         const struct result *result, struct reply *ret_reply);
 
 /* Is this Content-Type the one JSON is sent with? */

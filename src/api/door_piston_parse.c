@@ -279,6 +279,8 @@ int door_piston_parse_json(const json_t *root, const struct config *config, cons
         if (json_array_size(files) == 0 || (!runtime->any_file && !has_source(files)))
                 return BAD(err, "files must include at least one utf8 encoded file");
         job_init(&job, runtime);
+        job.fresh = json_is_false(json_object_get(root, "cache"));
+        job.detail = json_is_true(json_object_get(root, "timing"));
         r = fill_job(&job, root, config, err);
         if (r != 0)
                 job_deinit(&job);

@@ -347,7 +347,7 @@ static json_t *render(const struct runtime *runtime, struct result *result, int 
         struct reply reply;
         json_t *root;
 
-        door_piston_render(runtime, runtime->limits, result, &reply);
+        door_piston_render(runtime, runtime->limits, false, result, &reply);
         assert_int_equal(reply.status, expect);
         root = json_loadb(reply.body.p, reply.body.n, JSON_REJECT_DUPLICATES, NULL);
         assert_non_null(root);
@@ -430,7 +430,7 @@ static void busy_says_when_to_come_back(void **state)
 
         result_init(&result);
         result.stages[STAGE_RUN].verdict = VERDICT_OVERLOADED;
-        door_piston_render(&runtimes[0], runtimes[0].limits, &result, &reply);
+        door_piston_render(&runtimes[0], runtimes[0].limits, false, &result, &reply);
         assert_true(reply.retry_after > 0);
         reply_deinit(&reply);
         result_deinit(&result);
@@ -459,7 +459,7 @@ static void keeps_the_order_of_keys_and_of_output(void **state)
         assert_int_equal(output_add(&run->output, STREAM_STDOUT, "one\xe2\x82", 5), 0);
         assert_int_equal(output_add(&run->output, STREAM_STDERR, "two", 3), 0);
         assert_int_equal(output_add(&run->output, STREAM_STDOUT, "\xac", 1), 0);
-        door_piston_render(&runtimes[0], runtimes[0].limits, &result, &reply);
+        door_piston_render(&runtimes[0], runtimes[0].limits, false, &result, &reply);
         assert_string_equal(reply.body.p, expected);
         reply_deinit(&reply);
         result_deinit(&result);

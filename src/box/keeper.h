@@ -52,6 +52,7 @@ struct word_frame {
         int32_t pid;            /* READY of a zygote's child: as the box counts */
         uint32_t flags;         /* REPORT_DISK_FULL, REPORT_INODES_FULL */
         uint64_t max_rss_bytes; /* EXITED: as wait4(2) told it */
+        uint64_t at_ns;         /* CLOCK_MONOTONIC when it was said */
 };
 
 /* What a box's first process needs to know; lives on the keeper's stack at the clone. */
@@ -75,8 +76,13 @@ struct box {
         int order;
         uint64_t disk_bytes;
         uint64_t inodes;
+<<<<<<< ours
         uint32_t warm; /* the program that waits in it, 0: none */
         pid_t program; /* its pid, as the box counts; 0 where nobody has to know it */
+=======
+        uint64_t began_ns; /* when making it began, and when it was ready */
+        uint64_t ready_ns;
+>>>>>>> theirs
 };
 
 struct keeper {

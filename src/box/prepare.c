@@ -6,7 +6,11 @@
  */
 #include "box/keeper.h"
 #include "box/steps.h"
+<<<<<<< ours
 #include "box/warm.h"
+=======
+#include "util/clock.h"
+>>>>>>> theirs
 
 #include <linux/sched.h>
 #include <poll.h>
@@ -124,6 +128,7 @@ static int await_ready(enum step *ret_step)
                                 fds[i].fd = -1;
                 }
         }
+        keeper.box.ready_ns = clock_now_ns();
         return 0;
 }
 
@@ -175,6 +180,15 @@ static int make_box(const struct box_plan *plan, enum step *ret_step)
 {
         int group, r;
 
+<<<<<<< ours
+=======
+        *box = (struct box){ .began_ns = clock_now_ns(),
+                             .pidfd = -1,
+                             .control = -1,
+                             .order = -1,
+                             .disk_bytes = disk_bytes,
+                             .inodes = inodes };
+>>>>>>> theirs
         *ret_step = STEP_BOX_CGROUP;
         r = steps_fault(STEP_BOX_CGROUP);
         r = r ? r : account_prepare(&keeper.account, &group);

@@ -43,6 +43,8 @@ static void take_last_words(struct run *run)
         while (recv(keeper.box.order, &frame, sizeof(frame), MSG_DONTWAIT) == (ssize_t)sizeof(frame)) {
                 if (frame.word == WORD_STARTED) {
                         run->started = true;
+                        if (frame.at_ns > run->start_ns)
+                                run->report.spawn_ns = frame.at_ns - run->start_ns;
                         continue;
                 }
                 run->report.end = frame.word == WORD_EXEC    ? END_EXEC
@@ -153,6 +155,7 @@ static void finish(struct run *run)
 
         run->report.job = run->job;
         run->report.start_ns = run->start_ns;
+        run->report.prepare_ns = keeper.box.ready_ns - keeper.box.began_ns;
         run->report.wall_ns = clock_now_ns() - run->start_ns;
         account_end(&keeper.account, &usage);
         run->report.cpu_ns = usage.cpu_ns;

@@ -14,7 +14,7 @@
 
 enum {
         SPEC_MAGIC = 0x63727371, /* "crsq": also the version; changes with the layout */
-        REPORT_MAGIC = 0x63727270,
+        REPORT_MAGIC = 0x63727271,
         SPEC_WORDS_BYTES = 61440, /* one SOCK_SEQPACKET message stays below 64 KiB */
 };
 
@@ -87,6 +87,8 @@ struct box_report {
         uint32_t flags;
         uint64_t start_ns; /* CLOCK_MONOTONIC when the order reached the keeper */
         uint64_t wall_ns;
+        uint64_t prepare_ns;    /* making the box, mostly before the order came */
+        uint64_t spawn_ns;      /* from the order to the program; told from inside the box */
         uint64_t cpu_ns;        /* from the cgroup */
         uint64_t memory_bytes;  /* peak, from the cgroup, the empty box taken off */
         uint64_t oom_kills;     /* from the cgroup */

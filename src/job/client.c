@@ -12,6 +12,7 @@
 #include "job/link.h"
 #include "job/result.h"
 #include "job/wire.h"
+#include "util/clock.h"
 #include "util/err.h"
 #include "util/fdio.h"
 #include "util/log.h"
@@ -269,12 +270,17 @@ static void result_arrived(struct client *client, const struct wire_result *wire
 {
         struct open_job *job = find(client, wire->ticket);
         struct result result;
+        uint64_t now;
         int r;
 
         if (!job)
                 return; /* cancelled while its answer was on the way */
         result_init(&result);
         r = result_read(wire, fds, &result);
+        now = clock_now_ns();
+        if (now > wire->sent_ns)
+                result.stages[result.stages[STAGE_RUN].ran ? STAGE_RUN : STAGE_COMPILE].timing.reply_ns =
+                        now - wire->sent_ns;
         if (r == 0 && wire->packed)
                 result.pack = TAKE_FD(fds[wire->inlined ? 0 : 1]);
         if (r < 0)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 enum { ORDER_VERSION = 1, WORD_MAX = 255 };
+enum { NO_OUTPUT = 1 << 0, FRESH = 1 << 1 };
 
 _Static_assert((int)ENTRY_DIGEST_BYTES == SHA256_DIGEST_LENGTH, "a digest is a SHA-256");
 
@@ -87,7 +88,7 @@ int order_encode(const struct order *order, struct bytes *bytes)
         record_put(&out, bits_of(order->compare.absolute));
         record_put(&out, bits_of(order->compare.relative));
         record_put(&out, order->parallel);
-        record_put(&out, order->no_output);
+        record_put(&out, (order->no_output ? NO_OUTPUT : 0) | (order->fresh ? FRESH : 0));
         record_put_text(&out, order->set);
         record_put_bytes(&out, bytes_view(&cases));
         record_put(&out, order->job != NULL);
@@ -98,6 +99,8 @@ int order_encode(const struct order *order, struct bytes *bytes)
 
 static void brief_take(struct record_in *in, struct order *order, struct view *ret_cases)
 {
+        uint64_t flags;
+
         (void)record_take(in, ORDER_VERSION, ORDER_VERSION);
         entry_head_take(in, &order->head);
         order->memo = record_take_bytes(in, ORDER_MEMO_MAX);
@@ -106,7 +109,9 @@ static void brief_take(struct record_in *in, struct order *order, struct view *r
         order->compare.absolute = number_of(record_take(in, 0, UINT64_MAX));
         order->compare.relative = number_of(record_take(in, 0, UINT64_MAX));
         order->parallel = (uint32_t)record_take(in, 0, ORDER_PARALLEL_MAX);
-        order->no_output = record_take(in, 0, 1);
+        flags = record_take(in, 0, NO_OUTPUT | FRESH);
+        order->no_output = flags & NO_OUTPUT;
+        order->fresh = flags & FRESH;
         record_take_text(in, order->set, sizeof(order->set));
         *ret_cases = record_take_bytes(in, ORDER_BYTES_MAX);
 }

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { OUTCOME_VERSION = 1 };
+enum { OUTCOME_VERSION = 2 }; /* 1 told no times */
 
 #define OUTPUT_MAX (2 * GIB)
 
@@ -53,6 +53,9 @@ int outcome_encode(const struct outcome *outcome, struct bytes *bytes)
         if (outcome->match == MATCH_NO)
                 difference_put(&out, &outcome->difference);
         stage_put(&out, &outcome->stage);
+#define TIMING(field, text) record_put(&out, outcome->stage.timing.field##_ns);
+#include "job/timing.def"
+#undef TIMING
         return out.error;
 }
 
@@ -88,6 +91,13 @@ static int stage_take(struct record_in *in, struct stage_result *stage)
         return output_take(in, &stage->output);
 }
 
+static void timing_take(struct record_in *in, struct timing *timing)
+{
+#define TIMING(field, text) timing->field##_ns = record_take(in, 0, INT64_MAX);
+#include "job/timing.def"
+#undef TIMING
+}
+
 static uint32_t snippet_take(struct record_in *in, char snippet[COMPARE_SNIPPET])
 {
         struct view text = record_take_bytes(in, COMPARE_SNIPPET);
@@ -111,17 +121,20 @@ int outcome_decode(struct view bytes, struct outcome *ret_outcome)
 {
         struct outcome outcome;
         struct record_in in;
+        uint64_t version;
         int r;
 
         outcome_init(&outcome, 0);
         record_in_init(&in, bytes);
-        (void)record_take(&in, OUTCOME_VERSION, OUTCOME_VERSION);
+        version = record_take(&in, 1, OUTCOME_VERSION);
         outcome.which = (uint32_t)record_take(&in, 0, UINT32_MAX);
         outcome.skipped = record_take(&in, 0, 1);
         outcome.match = (enum match)record_take(&in, 0, MATCH_NO);
         if (outcome.match == MATCH_NO)
                 difference_take(&in, &outcome.difference);
         r = stage_take(&in, &outcome.stage);
+        if (version > 1)
+                timing_take(&in, &outcome.stage.timing);
         r = r < 0 ? r : record_in_end(&in);
         if (r < 0)
                 outcome_deinit(&outcome);

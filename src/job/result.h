@@ -23,6 +23,13 @@ struct output {
         uint64_t totals[STREAM_COUNT]; /* bytes kept of each stream */
 };
 
+/* Nanoseconds; 0 for what a stage answered from the cache did not do. */
+struct timing {
+#define TIMING(field, text) uint64_t field##_ns;
+#include "job/timing.def"
+#undef TIMING
+};
+
 struct stage_result {
         bool ran;
         bool cached; /* the stage was answered without running it */
@@ -32,6 +39,7 @@ struct stage_result {
         uint64_t wall_ns;
         uint64_t cpu_ns;
         uint64_t memory_bytes; /* peak of all processes together */
+        struct timing timing;
         struct output output;
         char text[256]; /* engine or exec fault in one sentence, else "" */
 };

@@ -4,6 +4,7 @@
  * over is as wrong as what is missing.
  */
 #include "job/wire.h"
+#include "util/clock.h"
 #include "util/fdio.h"
 #include "util/pack.h"
 
@@ -382,6 +383,9 @@ static void stage_fill(struct wire_stage *wire, const struct stage_result *stage
                 .wall_ns = stage->wall_ns,
                 .cpu_ns = stage->cpu_ns,
                 .memory_bytes = stage->memory_bytes,
+#define TIMING(field, text) .field##_ns = stage->timing.field##_ns,
+#include "job/timing.def"
+#undef TIMING
                 .text_bytes = (uint32_t)strlen(stage->text),
                 .n_marks = stage->output.marks.n / sizeof(struct output_mark),
                 .output_bytes = stage->output.bytes.n,
@@ -416,7 +420,8 @@ int wire_result_encode(uint64_t ticket, const struct result *result, struct wire
 {
         CLEANUP(bytes_deinit) struct bytes tail = BYTES_INIT(WIRE_TAIL_BYTES);
         CLEANUP(wire_message_deinit) struct wire_message message = WIRE_MESSAGE_INIT;
-        struct wire_frame frame = { .kind = WIRE_KIND_RESULT, .result = { .ticket = ticket } };
+        struct wire_frame frame = { .kind = WIRE_KIND_RESULT,
+                                    .result = { .ticket = ticket, .sent_ns = clock_now_ns() } };
         const char *field;
         int r = tail_build(result, &tail);
 
@@ -479,6 +484,9 @@ static void numbers_read(const struct wire_stage *wire, const char *text, struct
         stage->wall_ns = wire->wall_ns;
         stage->cpu_ns = wire->cpu_ns;
         stage->memory_bytes = wire->memory_bytes;
+#define TIMING(field, text) stage->timing.field##_ns = wire->field##_ns;
+#include "job/timing.def"
+#undef TIMING
         memcpy(stage->text, text, wire->text_bytes);
         stage->text[wire->text_bytes] = '\0';
 }

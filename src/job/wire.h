@@ -25,7 +25,7 @@
 #include "job/result.h"
 
 enum {
-        WIRE_MAGIC = 0x63727734,      /* "crw4": changes with the layout */
+        WIRE_MAGIC = 0x63727735,      /* "crw5": changes with the layout */
         WIRE_FRAME_BYTES = 80 * 1024, /* largest message */
         WIRE_WORDS_BYTES = JOB_WORDS_MAX + JOB_NAME_MAX + 1,
         WIRE_INLINE_INPUT = 16 * 1024,

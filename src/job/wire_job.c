@@ -3,6 +3,7 @@
  */
 #include "job/wire.h"
 #include "runtime/runtime.h"
+#include "util/clock.h"
 #include "util/err.h"
 #include "util/fdio.h"
 #include "util/pack.h"
@@ -88,6 +89,7 @@ int wire_job_encode(const struct job *job, uint64_t ticket, bool interactive, st
         frame.job.merged = job->merged;
         frame.job.fresh = job->fresh;
         frame.job.owner = job->owner;
+        frame.job.sent_ns = clock_now_ns();
         frame.job.interactive = interactive;
         memcpy(frame.job.limits, job->limits, sizeof(frame.job.limits));
         if (job->main_file >= job->n_files)

@@ -173,6 +173,8 @@ const struct job *work_job(struct work *work, enum job_part part, uint32_t which
         struct view input = part == JOB_COMPILE ? VIEW("") : work->cases[which].input;
 
         job->part = part;
+        job->fresh = work->read.order.fresh;
+        job->owner = job_owner(work->read.order.head.owner);
         job->pack = work->pack;
         /* WHY no bytes_add(): it is only read, and lies in the order. */
         job->input = (struct bytes){ .p = (char *)(uintptr_t)input.p, .n = input.n };

@@ -7,6 +7,8 @@
 #include "main/ending.h"
 #include "main/engine.h"
 #include "main/session.h"
+#include "main/timing.h"
+#include "util/clock.h"
 #include "util/err.h"
 
 #include <stdio.h>
@@ -125,14 +127,19 @@ static int show_all(const struct launch *launch, const json_t *reply)
 
 static int send_and_show(const struct launch *launch, const json_t *body)
 {
+        uint64_t start_ns = clock_now_ns();
         json_t *reply = NULL;
         long status;
         int r = engine_ask(launch->url, "POST", "/api/v2/execute", body, &reply, &status);
 
-        if (r == 0 && status == 200)
+        start_ns = clock_now_ns() - start_ns;
+        if (r == 0 && status == 200) {
+                if (launch->request.timing)
+                        timing_print(reply, start_ns);
                 r = show_all(launch, reply);
-        else if (r == 0)
+        } else if (r == 0) {
                 r = cli_fail(EXIT_ENGINE, "%s", engine_message(reply));
+        }
         json_decref(reply);
         return r;
 }

@@ -142,6 +142,10 @@ static int fill(json_t *body, const struct request *request, struct err *err)
         json_object_set_new(body, "version", json_string(request->version));
         json_object_set_new(body, "files", files);
         json_object_set_new(body, "args", args);
+        if (request->fresh)
+                json_object_set_new(body, "cache", json_false());
+        if (request->timing)
+                json_object_set_new(body, "timing", json_true());
         for (const char *const *arg = request->args; *arg; arg++)
                 if (json_array_append_new(args, json_string(*arg)) < 0)
                         return err_set(err, -EINVAL, "an argument is not UTF-8 text");

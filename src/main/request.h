@@ -14,6 +14,8 @@ struct request {
         const char *version;
         const char *file;         /* "-": from stdin */
         const char *stdin_file;   /* NULL: our stdin unless it is a terminal */
+        bool fresh;               /* no compile cache */
+        bool timing;              /* ask where the time went */
         bool no_stdin;            /* nothing is read, whatever our stdin is */
         struct words extra_files; /* placed beside it, by their base names */
         const char *const *args;

@@ -9,6 +9,7 @@
 #include "runner/live.h"
 #include "runner/verdict_of.h"
 #include "runtime/runtime.h"
+#include "util/clock.h"
 #include "util/err.h"
 #include "util/fdio.h"
 #include "util/log.h"
@@ -123,6 +124,7 @@ int stage_start(struct task *task, struct slot *slot, struct event_base *base, s
         r = order_send(task, slot, base, &spec, &words, err);
         if (r != 0)
                 return r;
+        result_of(task)->timing.queue_ns = clock_now_ns() - task->since_ns;
         task->begun = true;
         task->slot = slot;
         slot->task = task;
@@ -151,6 +153,19 @@ static void artefact_keep(struct task *task)
         task->files = fd;
 }
 
+/* TRUST: the program's start was told from inside its box; it cannot lie before the order or behind the end. */
+static void timing_of(struct task *task, const struct box_report *report)
+{
+        struct timing *timing = &result_of(task)->timing;
+
+        task->since_ns = clock_now_ns();
+        timing->prepare_ns = report->prepare_ns;
+        timing->spawn_ns = MIN(report->spawn_ns, report->wall_ns);
+        timing->program_ns = report->wall_ns - timing->spawn_ns;
+        if (task->since_ns > report->start_ns + report->wall_ns)
+                timing->collect_ns = task->since_ns - report->start_ns - report->wall_ns;
+}
+
 void stage_end(struct task *task, const struct box_report *report)
 {
         struct verdict_evidence evidence = { .report = report, .limits = &task->limits[task->stage] };
@@ -167,6 +182,7 @@ void stage_end(struct task *task, const struct box_report *report)
         if (task->stage == STAGE_COMPILE && result_of(task)->verdict == VERDICT_OK)
                 artefact_keep(task);
         pump_close(&task->pump);
+        timing_of(task, report);
 }
 
 void stage_abandon(struct task *task)

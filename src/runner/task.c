@@ -4,6 +4,7 @@
  */
 #include "runner/task.h"
 #include "runtime/catalog.h"
+#include "util/clock.h"
 #include "util/err.h"
 #include "util/fdio.h"
 
@@ -112,6 +113,9 @@ int task_new(const struct wire_job *job, int fds[WIRE_FDS_MAX], const struct cat
         task->merged = job->merged;
         task->fresh = job->fresh;
         task->owner = job->owner;
+        task->since_ns = clock_now_ns();
+        if (job->sent_ns && job->sent_ns < task->since_ns)
+                task->since_ns = job->sent_ns;
         task->stage = (enum stage)first_stage(task->part, runtime);
         memcpy(task->limits, job->limits, sizeof(task->limits));
         task->interactive = job->interactive;

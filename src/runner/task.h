@@ -25,11 +25,12 @@ struct task {
         const struct runtime *runtime;
         enum job_part part;
         bool merged;
-        bool fresh;      /* not for the compile cache, neither way */
-        bool keyed;      /* `key` is that of its compile stage */
-        bool flies;      /* compiles, and others with its key wait for it */
-        bool input_read; /* the compile stage took of its stdin */
-        uint64_t looked; /* how much was kept when the cache was asked last */
+        bool fresh;        /* not for the compile cache, neither way */
+        bool keyed;        /* `key` is that of its compile stage */
+        bool flies;        /* compiles, and others with its key wait for it */
+        bool input_read;   /* the compile stage took of its stdin */
+        uint64_t since_ns; /* waits for its next stage since then */
+        uint64_t looked;   /* how much was kept when the cache was asked last */
         uint64_t owner;
         uint8_t key[DIGEST_BYTES];
         struct limits limits[STAGE_COUNT];

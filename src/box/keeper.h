@@ -76,13 +76,10 @@ struct box {
         int order;
         uint64_t disk_bytes;
         uint64_t inodes;
-<<<<<<< ours
-        uint32_t warm; /* the program that waits in it, 0: none */
-        pid_t program; /* its pid, as the box counts; 0 where nobody has to know it */
-=======
         uint64_t began_ns; /* when making it began, and when it was ready */
         uint64_t ready_ns;
->>>>>>> theirs
+        uint32_t warm; /* the program that waits in it, 0: none */
+        pid_t program; /* its pid, as the box counts; 0 where nobody has to know it */
 };
 
 struct keeper {

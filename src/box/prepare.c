@@ -6,11 +6,8 @@
  */
 #include "box/keeper.h"
 #include "box/steps.h"
-<<<<<<< ours
 #include "box/warm.h"
-=======
 #include "util/clock.h"
->>>>>>> theirs
 
 #include <linux/sched.h>
 #include <poll.h>
@@ -180,15 +177,6 @@ static int make_box(const struct box_plan *plan, enum step *ret_step)
 {
         int group, r;
 
-<<<<<<< ours
-=======
-        *box = (struct box){ .began_ns = clock_now_ns(),
-                             .pidfd = -1,
-                             .control = -1,
-                             .order = -1,
-                             .disk_bytes = disk_bytes,
-                             .inodes = inodes };
->>>>>>> theirs
         *ret_step = STEP_BOX_CGROUP;
         r = steps_fault(STEP_BOX_CGROUP);
         r = r ? r : account_prepare(&keeper.account, &group);
@@ -209,7 +197,8 @@ static int prepare(struct box_plan plan, enum step *ret_step)
         struct box *box = &keeper.box;
         int control[2], order[2], r;
 
-        *box = (struct box){ .pidfd = -1,
+        *box = (struct box){ .began_ns = clock_now_ns(),
+                             .pidfd = -1,
                              .control = -1,
                              .order = -1,
                              .disk_bytes = plan.disk_bytes,

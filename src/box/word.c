@@ -1,10 +1,7 @@
 /* What a box's processes say to their keeper, and what travels beside words. */
 #include "box/keeper.h"
-<<<<<<< ours
 #include "box/warm.h"
-=======
 #include "util/clock.h"
->>>>>>> theirs
 
 #include <sys/socket.h>
 
@@ -18,7 +15,6 @@ void word_send(int channel, enum word word, enum step step, int error)
         struct word_frame frame = { .word = word, .step = step, .error = error < 0 ? -error : error };
 
         frame.at_ns = clock_now_ns();
-
         (void)send(channel, &frame, sizeof(frame), MSG_NOSIGNAL);
 }
 

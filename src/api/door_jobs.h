@@ -25,6 +25,7 @@ struct jobs_item {
         bool has_job;
         struct order_case *cases;
         struct bytes memo;
+        struct bytes notice;   /* encoded, empty without a webhook */
         struct bytes *decoded; /* what came as base64 */
         size_t n_decoded;
 };
@@ -45,6 +46,10 @@ int jobs_parse(struct view body, bool is_batch, const struct front *front, struc
                struct err *err) MUST_USE;
 void jobs_request_free(void *request);
 
+/* `webhook` of a job into its order: 0, a status, or -errno. */
+int jobs_take_webhook(const json_t *root, const struct front *front, struct jobs_item *item,
+                      struct order *order, struct err *err) MUST_USE;
+
 /* The body of POST /v3/test-sets: 0, a status, or -errno; the cases lie in @item. */
 int jobs_parse_set(struct view body, struct jobs_item *item, size_t *ret_n, struct err *err) MUST_USE;
 void jobs_item_deinit(struct jobs_item *item);
@@ -54,6 +59,10 @@ void jobs_set_isolation(const char *json);
 
 /* An entry as an object, with the outcomes that came with it when @whole. */
 void jobs_render_entry(struct json_out *json, const struct desk_entry *entry, bool whole);
+
+/* What a receiver is told (courier/courier.h): appended to @out.  0, -ENOSPC or -ENOMEM. */
+int jobs_render_notice(const struct desk_entry *entry, const char *delivery, bool whole,
+                       struct bytes *out) MUST_USE;
 void jobs_render_outcome(struct json_out *json, const struct outcome *outcome, uint64_t number);
 
 /* How large an entry with its outcomes may become as JSON. */

@@ -23,7 +23,7 @@ struct parse {
 static const char *const job_keys[] = { "language",   "version",  "files",       "args",     "stdin",
                                         "limits",     "cache",    "tests",       "test_set", "compare",
                                         "stop",       "parallel", "keep_output", "priority", "key",
-                                        "expires_in", "tag",      NULL };
+                                        "expires_in", "tag",      "webhook",     NULL };
 static const char *const file_keys[] = { "name", "content", NULL };
 static const char *const test_keys[] = { "stdin", "expected", NULL };
 static const char *const compare_keys[] = { "kind", "absolute", "relative", NULL };
@@ -413,6 +413,7 @@ static int parse_job(struct parse *parse, const json_t *root)
         r = r ? r : take_cases(parse, root);
         r = r ? r : take_compare(parse, root);
         r = r ? r : take_words(parse, root);
+        r = r ? r : jobs_take_webhook(root, parse->front, parse->item, parse->order, parse->err);
         return r ? r : make_memo(parse, root);
 }
 
@@ -452,6 +453,7 @@ void jobs_item_deinit(struct jobs_item *item)
         free(item->decoded);
         free(item->cases);
         bytes_deinit(&item->memo);
+        bytes_deinit(&item->notice);
         json_decref(item->root);
 }
 

@@ -1,6 +1,7 @@
 /* Theory of operation: one function per object of openapi.json; output is told as it is, each stream for itself. */
 #include "api/door_jobs.h"
 #include "api/exchange.h"
+#include "job/notice.h"
 
 #include <stdio.h>
 
@@ -156,6 +157,34 @@ static void render_progress(struct json_out *json, const struct entry *entry)
         render_time(json, "ended_number", entry->ended_number);
 }
 
+static void render_notice(struct json_out *json, struct view bytes)
+{
+        struct notice notice;
+
+        if (notice_decode(bytes, &notice) < 0)
+                return;
+        json_out_key(json, "webhook");
+        json_out_object_begin(json);
+        json_out_key(json, "url");
+        json_out_text(json, notice.url);
+        json_out_key(json, "delivery");
+        json_out_text(json, notice.delivery);
+        json_out_key(json, "state");
+        json_out_text(json, notice_state_name(notice.state));
+        json_out_key(json, "attempts");
+        json_out_uint(json, notice.attempts);
+        json_out_key(json, "status");
+        if (notice.status > 0)
+                json_out_uint(json, notice.status);
+        else
+                json_out_null(json);
+        json_out_key(json, "message");
+        json_out_text(json, notice.text[0] ? notice.text : NULL);
+        render_time(json, "tried_ms", notice.tried_ms);
+        render_time(json, "next_ms", notice.next_ms);
+        json_out_object_end(json);
+}
+
 void jobs_render_entry(struct json_out *json, const struct desk_entry *desk_entry, bool whole)
 {
         const struct entry *entry = &desk_entry->entry;
@@ -182,9 +211,31 @@ void jobs_render_entry(struct json_out *json, const struct desk_entry *desk_entr
                 json_out_raw(json, desk_entry->memo);
         else
                 json_out_null(json);
+        if (desk_entry->notice.n > 0)
+                render_notice(json, desk_entry->notice);
         if (whole)
                 render_outcomes(json, desk_entry);
         json_out_object_end(json);
+}
+
+int jobs_render_notice(const struct desk_entry *entry, const char *delivery, bool whole, struct bytes *out)
+{
+        char href[64 + ENTRY_ID_MAX];
+        struct json_out json;
+
+        snprintf(href, sizeof(href), "/v3/jobs/%s", entry->entry.head.id);
+        json_out_init(&json, out);
+        json_out_object_begin(&json);
+        json_out_key(&json, "type");
+        json_out_text(&json, "job.ended");
+        json_out_key(&json, "delivery");
+        json_out_text(&json, delivery);
+        json_out_key(&json, "href");
+        json_out_text(&json, href);
+        json_out_key(&json, "job");
+        jobs_render_entry(&json, entry, whole);
+        json_out_object_end(&json);
+        return json_out_error(&json);
 }
 
 size_t jobs_render_cap(const struct desk_entry *entries, size_t n)
@@ -192,7 +243,7 @@ size_t jobs_render_cap(const struct desk_entry *entries, size_t n)
         size_t cap = KEYS_MAX;
 
         for (size_t i = 0; i < n; i++)
-                cap += KEYS_MAX + entries[i].memo.n + (size_t)entries[i].n_outcomes * OUTCOME_KEYS_MAX +
-                       ESCAPE_MAX * entries[i].outcomes.n;
+                cap += KEYS_MAX + entries[i].memo.n + ESCAPE_MAX * entries[i].notice.n +
+                       (size_t)entries[i].n_outcomes * OUTCOME_KEYS_MAX + ESCAPE_MAX * entries[i].outcomes.n;
         return cap;
 }

@@ -4,7 +4,7 @@
  * Warden: makes slots, keeps them alive, leaves nothing behind.  Root, single-threaded, parses nothing.
  *
  * Who owns which ids, counted from the uid range's first:
- *   +0 front, +1 runner, +2 ledger, +3 packer, +32 who fetches images, +64+n programs of slot n, +2048+n first processes
+ *   +0 front, +1 runner, +2 ledger, +3 packer, +4 courier, +32 who fetches images, +64+n programs of slot n, +2048+n first processes
  *   (init) of slot n's boxes
  * A range belongs to one engine at a time (a lock in /run); a second engine takes the next free range.
  */
@@ -21,6 +21,7 @@ enum {
         WARDEN_UID_RUNNER = 1,
         WARDEN_UID_LEDGER = 2,
         WARDEN_UID_PACKER = 3,
+        WARDEN_UID_COURIER = 4,
         WARDEN_UID_IMAGES = 32, /* who fetches and unpacks images */
         WARDEN_UID_SLOT = 64,
         WARDEN_UID_INIT = 2048,

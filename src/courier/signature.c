@@ -7,29 +7,6 @@
 #include <openssl/hmac.h>
 #include <stdio.h>
 
-static int key_of(const char *secret, unsigned char key[NOTICE_SECRET_MAX], size_t *ret_n)
-{
-        size_t n = strlen(secret), padding = 0;
-        int decoded;
-
-        if (n > NOTICE_SECRET_MAX)
-                return -EINVAL;
-        if (strncmp(secret, "whsec_", 6) != 0) {
-                memcpy(key, secret, n);
-                *ret_n = n;
-                return 0;
-        }
-        secret += 6;
-        n -= 6;
-        while (padding < 2 && n > padding && secret[n - 1 - padding] == '=')
-                padding++;
-        decoded = EVP_DecodeBlock(key, (const unsigned char *)secret, (int)n);
-        if (n == 0 || decoded < 0)
-                return -EINVAL;
-        *ret_n = (size_t)decoded - padding;
-        return 0;
-}
-
 int signature_make(const char *secret, const char *id, uint64_t timestamp, struct view body,
                    char text[SIGNATURE_TEXT_MAX])
 {
@@ -37,7 +14,7 @@ int signature_make(const char *secret, const char *id, uint64_t timestamp, struc
         unsigned char key[NOTICE_SECRET_MAX], mac[EVP_MAX_MD_SIZE], coded[SIGNATURE_TEXT_MAX];
         unsigned n_mac = 0;
         size_t n_key;
-        int r = key_of(secret, key, &n_key);
+        int r = notice_key(secret, key, &n_key);
 
         r = r ? r : bytes_printf(&message, "%s.%" PRIu64 ".", id, timestamp);
         r = r ? r : bytes_add(&message, body.p, body.n);

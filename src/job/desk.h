@@ -36,6 +36,7 @@ struct desk_entry {
         struct entry entry;
         bool existed;        /* submit: the same job had been handed in before */
         struct view memo;    /* when asked for */
+        struct view notice;  /* with the memo, when there is one: for notice_decode() */
         struct view order;   /* lease: for order_decode(); else empty */
         uint32_t n_outcomes; /* when asked for; read them with desk_outcome() */
         struct view outcomes;

@@ -1,5 +1,6 @@
 /* Theory of operation: five numbers, then one record; what is large travels as sealed memory, as in job/wire.c. */
 #include "job/note.h"
+#include "job/notice.h"
 #include "util/fdio.h"
 
 enum { TEXT_MAX = 511, ENTRIES_MAX = 100000, HEAD_NUMBERS = 5 };
@@ -138,6 +139,7 @@ void note_entry_put(struct record_out *out, const struct desk_entry *entry)
         entry_put(out, &entry->entry);
         record_put(out, entry->existed);
         record_put_bytes(out, entry->memo);
+        record_put_bytes(out, entry->notice);
         record_put_bytes(out, entry->order);
         record_put(out, entry->n_outcomes);
         record_put_bytes(out, entry->outcomes);
@@ -148,6 +150,7 @@ static void entry_of(struct record_in *in, struct desk_entry *entry)
         entry_take(in, &entry->entry);
         entry->existed = record_take(in, 0, 1);
         entry->memo = record_take_bytes(in, ORDER_MEMO_MAX);
+        entry->notice = record_take_bytes(in, NOTICE_BYTES_MAX);
         entry->order = record_take_bytes(in, ORDER_BYTES_MAX);
         entry->n_outcomes = (uint32_t)record_take(in, 0, ENTRY_CASES_MAX + 1);
         entry->outcomes = record_take_bytes(in, NOTE_BODY_MAX);

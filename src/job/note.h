@@ -13,7 +13,7 @@
 #include "job/wire.h"
 
 enum {
-        NOTE_MAGIC = 0x63726e32, /* "crn2": changes with the layout */
+        NOTE_MAGIC = 0x63726e33, /* "crn3": changes with the layout */
         NOTE_INLINE = 48 * 1024,
 };
 

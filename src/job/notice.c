@@ -2,6 +2,7 @@
 #include "job/notice.h"
 
 #include <inttypes.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 
 enum { NOTICE_VERSION = 1 };
@@ -48,6 +49,29 @@ int notice_decode(struct view bytes, struct notice *ret_notice)
         ret_notice->tried_ms = record_take(&in, 0, INT64_MAX);
         ret_notice->next_ms = record_take(&in, 0, INT64_MAX);
         return record_in_end(&in);
+}
+
+int notice_key(const char *secret, unsigned char key[NOTICE_SECRET_MAX], size_t *ret_n)
+{
+        size_t n = strlen(secret), padding = 0;
+        int decoded;
+
+        if (n == 0 || n > NOTICE_SECRET_MAX)
+                return -EINVAL;
+        if (strncmp(secret, "whsec_", 6) != 0) {
+                memcpy(key, secret, n);
+                *ret_n = n;
+                return 0;
+        }
+        secret += 6;
+        n -= 6;
+        while (padding < 2 && n > padding && secret[n - 1 - padding] == '=')
+                padding++;
+        decoded = EVP_DecodeBlock(key, (const unsigned char *)secret, (int)n);
+        if (n == 0 || decoded <= (int)padding)
+                return -EINVAL;
+        *ret_n = (size_t)decoded - padding; /* which EVP_DecodeBlock() counts */
+        return 0;
 }
 
 /* As many digits for every number, so that names sort as numbers do. */

@@ -44,6 +44,9 @@ int notice_encode(const struct notice *notice, struct bytes *out) MUST_USE;
 int notice_decode(struct view bytes, struct notice *ret_notice) MUST_USE;
 const char *notice_state_name(enum notice_state state);
 
+/* The bytes that sign: the secret's own, or after "whsec_" what its base64 stands for.  -EINVAL: there are none. */
+int notice_key(const char *secret, unsigned char key[NOTICE_SECRET_MAX], size_t *ret_n) MUST_USE;
+
 /* A card of the outbox: its name from the number of the end, its text from job and time; and back. */
 void notice_outbox_name(uint64_t ended_number, char name[NOTICE_NAME_TEXT]);
 int notice_outbox_encode(const struct entry *entry, struct bytes *out) MUST_USE;

@@ -4,6 +4,7 @@
  */
 #include "ledger/read.h"
 #include "ledger/book.h"
+#include "job/notice.h"
 #include "util/err.h"
 #include "util/log.h"
 
@@ -17,6 +18,7 @@ struct pages {
         struct desk_entry *entries;
         struct bytes *outcomes;
         struct bytes *orders; /* memos lie in them */
+        struct bytes *notices;
         size_t n;
         size_t most;
         size_t bytes;
@@ -31,10 +33,12 @@ static void pages_deinit(struct pages *pages)
         for (size_t i = 0; i < pages->n; i++) {
                 bytes_deinit(&pages->outcomes[i]);
                 bytes_deinit(&pages->orders[i]);
+                bytes_deinit(&pages->notices[i]);
         }
         free(pages->entries);
         free(pages->outcomes);
         free(pages->orders);
+        free(pages->notices);
 }
 
 static int pages_init(struct pages *pages, size_t most)
@@ -43,7 +47,8 @@ static int pages_init(struct pages *pages, size_t most)
         pages->entries = calloc(most, sizeof(*pages->entries));
         pages->outcomes = calloc(most, sizeof(*pages->outcomes));
         pages->orders = calloc(most, sizeof(*pages->orders));
-        return pages->entries && pages->outcomes && pages->orders ? 0 : -ENOMEM;
+        pages->notices = calloc(most, sizeof(*pages->notices));
+        return pages->entries && pages->outcomes && pages->orders && pages->notices ? 0 : -ENOMEM;
 }
 
 /* Outcomes of one entry, up to a bound. */
@@ -96,6 +101,17 @@ static int add_memo(struct pages *pages, struct desk_entry *entry, struct bytes 
         return 0;
 }
 
+static int add_notice(struct pages *pages, struct desk_entry *entry, struct bytes *bytes)
+{
+        const struct book *book = pages->book;
+        int r;
+
+        *bytes = BYTES_INIT(NOTICE_BYTES_MAX);
+        r = book->store_ops->card_get(book->store, NOTICE_DRAWER, entry->entry.head.id, bytes, pages->err);
+        entry->notice = bytes_view(bytes);
+        return r < 0 ? r : 0;
+}
+
 static bool pages_add(void *arg, const struct entry *what)
 {
         struct pages *pages = arg;
@@ -107,6 +123,8 @@ static bool pages_add(void *arg, const struct entry *what)
         *entry = (struct desk_entry){ .entry = *what };
         if (pages->want & DESK_WANT_MEMO)
                 pages->r = add_memo(pages, entry, &pages->orders[pages->n]);
+        if (pages->r == 0 && pages->want & DESK_WANT_MEMO && what->head.notify)
+                pages->r = add_notice(pages, entry, &pages->notices[pages->n]);
         if (pages->r == 0 && pages->want & DESK_WANT_OUTCOMES) {
                 struct bytes *bytes = &pages->outcomes[pages->n];
 

@@ -1,15 +1,17 @@
 /*
  * Children: the processes with a role (role.h), forked from the warden's process, and the sockets between them.
  *
- *   front, runner, ledger, packer ── a socketpair between any two  made anew when either is
+ *   front, runner, ledger, packer, courier ── a socketpair between any two  made anew when either is
  *   runner ──────── one socketpair per slot ──────── keeper  made anew when the keeper is
  *
  * A child learns of its sockets by messages on its control socket; only the front's to the runner is there when it
  * starts, because it can serve nobody without.
  */
 #include "main/serve_priv.h"
+#include "api/door_jobs.h"
 #include "api/front.h"
 #include "config/config.h"
+#include "courier/courier.h"
 #include "ledger/ledger.h"
 #include "main/folders.h"
 #include "main/role.h"
@@ -48,6 +50,7 @@ NORETURN static void become_runner(struct engine *engine, int control)
 {
         struct runner_args args = { .config = engine->config,
                                     .catalog = &engine->catalog,
+                                    .warm = engine->warm,
                                     .front = -1,
                                     .control = control,
                                     .cache = -1,
@@ -55,8 +58,7 @@ NORETURN static void become_runner(struct engine *engine, int control)
         int keep[2] = { control };
 
         if (engine->config->compile_cache_size > 0 && !engine->config->ephemeral)
-                args.cache = folders_cache_enter(engine->config,
-                                                 engine->warden.uid_base + WARDEN_UID_RUNNER);
+                args.cache = folders_cache_enter(engine->config, engine->warden.uid_base + WARDEN_UID_RUNNER);
         keep[1] = args.cache;
         enter_role(engine, CHILD_RUNNER, args.cache < 0 ? ROLE_PLAIN : ROLE_FILES, WARDEN_UID_RUNNER, keep,
                    args.cache < 0 ? 1 : 2);
@@ -86,8 +88,22 @@ NORETURN static void become_packer(struct engine *engine, int control)
 
         if (args.folder < 0)
                 give_up(&err);
-        enter_role(engine, CHILD_PACKER, ROLE_NETWORK, WARDEN_UID_PACKER, keep, 2);
+        enter_role(engine, CHILD_PACKER, ROLE_PACKAGES, WARDEN_UID_PACKER, keep, 2);
         exit(packer_run(&args));
+}
+
+NORETURN static void become_courier(struct engine *engine, int control)
+{
+        struct courier_args args = { .config = engine->config,
+                                     .control = control,
+                                     .render = jobs_render_notice };
+        struct err err = { "" };
+
+        jobs_set_isolation(engine->isolation);
+        if (folders_close("courier", &err) < 0)
+                give_up(&err);
+        enter_role(engine, CHILD_COURIER, ROLE_NETWORK, WARDEN_UID_COURIER, &control, 1);
+        exit(courier_run(&args));
 }
 
 NORETURN static void become_front(struct engine *engine, int control, int runner)
@@ -119,6 +135,7 @@ static void give_take(struct engine *engine, enum child_id id, uint32_t kind, ui
         struct iovec iov = { &message, sizeof(message) };
 
         _Static_assert(sizeof(struct ledger_message) == sizeof(message), "one form for all");
+        _Static_assert(sizeof(struct courier_message) == sizeof(message), "one form for all");
         _Static_assert(sizeof(struct packer_message) == sizeof(message), "one form for all");
         if (id == CHILD_FRONT)
                 iov = (struct iovec){ &byte, 1 };
@@ -139,6 +156,7 @@ static void join(struct engine *engine, enum child_id id)
                 { CHILD_FRONT, FRONT_RUNNER, CHILD_RUNNER, RUNNER_FRONT },
                 { CHILD_FRONT, FRONT_LEDGER, CHILD_LEDGER, LEDGER_FRONT },
                 { CHILD_LEDGER, LEDGER_RUNNER, CHILD_RUNNER, RUNNER_LEDGER },
+                { CHILD_COURIER, COURIER_LEDGER, CHILD_LEDGER, LEDGER_COURIER },
                 { CHILD_PACKER, PACKER_RUNNER, CHILD_RUNNER, RUNNER_PACKER },
                 { CHILD_PACKER, PACKER_SHELF, CHILD_RUNNER, RUNNER_SHELF },
                 { CHILD_PACKER, PACKER_LEDGER, CHILD_LEDGER, LEDGER_SHELF },
@@ -208,6 +226,7 @@ static const struct {
         [CHILD_RUNNER] = { "runner", become_runner },
         [CHILD_LEDGER] = { "ledger", become_ledger },
         [CHILD_PACKER] = { "packer", become_packer },
+        [CHILD_COURIER] = { "courier", become_courier },
         [CHILD_FRONT] = { "front", NULL },
 };
 

@@ -158,9 +158,31 @@ int folders_packages_prepare(const struct config *config, uint32_t uid, struct e
         return 0;
 }
 
-int folders_packages_enter(const struct config *config, struct err *err)
+/* What is mounted later on the host is not seen. */
+static int close_all(void)
 {
         struct mount_attr closed = { .attr_set = MOUNT_ATTR_RDONLY };
+
+        return mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &closed, sizeof(closed)) < 0 ? -errno : 0;
+}
+
+static int leave_mounts(void)
+{
+        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+                return -errno;
+        return 0;
+}
+
+int folders_close(const char *name, struct err *err)
+{
+        int r = leave_mounts();
+
+        r = r ? r : close_all();
+        return r < 0 ? err_errno(err, r, "%s: cannot close the file system", name) : 0;
+}
+
+int folders_packages_enter(const struct config *config, struct err *err)
+{
         struct mount_attr open_again = { .attr_clr = MOUNT_ATTR_RDONLY,
                                          .attr_set =
                                                  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC };
@@ -169,9 +191,7 @@ int folders_packages_enter(const struct config *config, struct err *err)
 
         if (r < 0)
                 return r;
-        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-            mount(path, path, NULL, MS_BIND, NULL) < 0 ||
-            mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &closed, sizeof(closed)) < 0 ||
+        if (leave_mounts() < 0 || mount(path, path, NULL, MS_BIND, NULL) < 0 || close_all() < 0 ||
             mount_setattr(AT_FDCWD, path, 0, &open_again, sizeof(open_again)) < 0)
                 return err_errno(err, -errno, "packer: cannot close the file system but for %s", path);
         fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

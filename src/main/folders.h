@@ -27,6 +27,9 @@ int folders_store_enter(const struct config *config, struct err *err) MUST_USE;
  */
 int folders_cache_enter(const struct config *config, uint32_t uid);
 
+/* From here on this process sees all mounts read-only.  Needs CAP_SYS_ADMIN. */
+int folders_close(const char *name, struct err *err) MUST_USE;
+
 /* The path of the folder of packages, below the data directory. 0 or -ENAMETOOLONG with text. */
 int folders_packages_path(const struct config *config, char path[FOLDERS_PATH_MAX], struct err *err) MUST_USE;
 

@@ -82,9 +82,13 @@ static int load_filter(enum role_kind kind)
         if (kind != ROLE_PLAIN)                                                                              \
         ROLE_ALLOW(call, why)
 #define ROLE_ALLOW_NETWORK(call, why)                                                                        \
-        if (kind == ROLE_NETWORK)                                                                            \
+        if (kind >= ROLE_NETWORK)                                                                            \
+        ROLE_ALLOW(call, why)
+#define ROLE_ALLOW_PACKAGES(call, why)                                                                       \
+        if (kind == ROLE_PACKAGES)                                                                           \
         ROLE_ALLOW(call, why)
 #include "main/role.def"
+#undef ROLE_ALLOW_PACKAGES
 #undef ROLE_ALLOW_NETWORK
 #undef ROLE_ALLOW_FILES
 #undef ROLE_ALLOW

@@ -10,9 +10,10 @@
 #include "util/base.h"
 
 enum role_kind {
-        ROLE_PLAIN,   /* opens no file */
-        ROLE_FILES,   /* keeps files, in the folder that is its root by then */
-        ROLE_NETWORK, /* keeps files too, and talks to other machines */
+        ROLE_PLAIN,    /* opens no file */
+        ROLE_FILES,    /* keeps files, in the folder that is its root by then */
+        ROLE_NETWORK,  /* talks to other machines; may open files, none of which it could write by then */
+        ROLE_PACKAGES, /* that, and keeps packages */
 };
 
 struct err;

@@ -144,7 +144,7 @@ static int prepare(struct engine *engine, struct err *err)
 /* Nobody is asked for anything any more before those end who would answer. */
 static void close_engine(struct engine *engine)
 {
-        static const enum child_id order[] = { CHILD_FRONT, CHILD_PACKER, CHILD_LEDGER, CHILD_RUNNER };
+        static const enum child_id order[] = { CHILD_FRONT, CHILD_COURIER, CHILD_PACKER, CHILD_LEDGER, CHILD_RUNNER };
 
         _Static_assert(ARRAY_LEN(order) == CHILD_COUNT, "each of them");
         engine->stopping = true;

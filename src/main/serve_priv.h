@@ -14,7 +14,7 @@ struct config;
 struct err;
 
 /* The processes with a role, in the order in which they are started. */
-enum child_id { CHILD_RUNNER, CHILD_LEDGER, CHILD_PACKER, CHILD_FRONT, CHILD_COUNT };
+enum child_id { CHILD_RUNNER, CHILD_LEDGER, CHILD_PACKER, CHILD_COURIER, CHILD_FRONT, CHILD_COUNT };
 
 struct child {
         pid_t pid;   /* 0: not running */
@@ -25,6 +25,7 @@ struct child {
 struct engine {
         const struct config *config;
         struct catalog catalog;
+        struct warm_table *warm; /* NULL: nothing is kept warm */
         struct warden warden;
         int listeners[LISTEN_MAX];
         size_t n_listeners;

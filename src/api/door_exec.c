@@ -9,6 +9,7 @@
 #include "api/front.h"
 #include "api/query.h"
 #include "runtime/catalog.h"
+#include "runtime/image.h"
 
 #include <stdio.h>
 
@@ -319,16 +320,20 @@ static void add_command(struct bytes *text, const struct runtime_stage *stage, c
                 bytes_clear(text);
 }
 
-static void put_language(struct json_out *json, const struct runtime *runtime, const char *name)
+static void put_language(struct json_out *json, const struct catalog *catalog, const struct runtime *runtime,
+                         const char *name)
 {
         CLEANUP(bytes_deinit) struct bytes command = BYTES_INIT(8192);
         const char *extension =
                 runtime->extensions && runtime->extensions[0] ? runtime->extensions[0] : "code";
-        char file[128], image[256];
+        char file[128], image[IMAGE_NAME_MAX];
         bool java = runtime->naming == RUNTIME_NAMING_JAVA;
 
         snprintf(file, sizeof(file), "%s.%s", java ? "Main" : "main", extension);
-        snprintf(image, sizeof(image), "%s:%s", runtime->language, runtime->version);
+        if (runtime->image)
+                snprintf(image, sizeof(image), "%s", catalog->images[runtime->image - 1].name);
+        else
+                snprintf(image, sizeof(image), "%s:%s", runtime->language, runtime->version);
         add_command(&command, &runtime->stages[STAGE_COMPILE], file);
         if (command.n > 0 && bytes_add_text(&command, " &&") < 0)
                 bytes_clear(&command);
@@ -355,7 +360,7 @@ static void put_name(struct json_out *json, const struct catalog *catalog, const
                      const char *name)
 {
         if (catalog_find(catalog, name, "*") == runtime)
-                put_language(json, runtime, name);
+                put_language(json, catalog, runtime, name);
 }
 
 void door_exec_spec(struct exchange *exchange)

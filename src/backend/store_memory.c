@@ -2,64 +2,10 @@
  * Theory of operation: entries in a list by seq and in two hash tables; a group keeps a journal of what it did, and a
  * rollback undoes it backwards.  Nothing survives the process: for tests, and for engines that are to keep nothing.
  */
-#include "job/store.h"
-#include "job/notice.h"
 #include "backend/backend.h"
+#include "backend/store_memory_priv.h"
+#include "job/notice.h"
 #include "util/err.h"
-
-#include <sys/queue.h>
-
-enum { BUCKETS = 4096 };
-
-struct kept_outcome {
-        uint32_t which;
-        struct bytes bytes;
-};
-
-struct kept {
-        TAILQ_ENTRY(kept) link; /* by seq */
-        LIST_ENTRY(kept) by_id;
-        LIST_ENTRY(kept) by_token; /* when it has one */
-        LIST_ENTRY(kept) by_seq;
-        struct entry entry;
-        struct bytes order;
-        struct kept_outcome *outcomes;
-        size_t n_outcomes;
-};
-
-struct kept_set {
-        LIST_ENTRY(kept_set) link;
-        char *name;
-        struct bytes cases;
-};
-
-struct kept_card {
-        LIST_ENTRY(kept_card) link;
-        char *drawer;
-        char *name;
-        struct bytes text;
-};
-
-/* What a group did, newest first. */
-struct undo {
-        SLIST_ENTRY(undo) link;
-        struct kept *kept;
-        enum { UNDO_ADD, UNDO_UPDATE, UNDO_OUTCOME } kind;
-        struct entry before;
-};
-
-LIST_HEAD(kept_bucket, kept);
-
-struct store {
-        TAILQ_HEAD(kept_list, kept) entries;
-        struct kept_bucket ids[BUCKETS], tokens[BUCKETS], seqs[BUCKETS];
-        LIST_HEAD(, kept_set) sets;
-        LIST_HEAD(, kept_card) cards; /* by drawer and name */
-        SLIST_HEAD(, undo) undos;
-        bool in_group;
-        uint64_t n_entries, bytes, last_seq, last_ended;
-        uint64_t seq_before, ended_before; /* the group began with */
-};
 
 static size_t hash(const char *a, const char *b)
 {
@@ -137,34 +83,14 @@ static int memory_open(const char *directory, struct store **ret_store, struct e
 
 static void memory_rollback(struct store *store);
 
-static void card_free(struct kept_card *card)
-{
-        bytes_deinit(&card->text);
-        free(card->drawer);
-        free(card->name);
-        free(card);
-}
-
 static void memory_close(struct store *store)
 {
-        struct kept_card *card;
-        struct kept_set *set;
-
         if (!store)
                 return;
         memory_rollback(store);
-        while ((card = LIST_FIRST(&store->cards))) {
-                LIST_REMOVE(card, link);
-                card_free(card);
-        }
         while (!TAILQ_EMPTY(&store->entries))
                 kept_free(store, TAILQ_FIRST(&store->entries));
-        while ((set = LIST_FIRST(&store->sets))) {
-                LIST_REMOVE(set, link);
-                bytes_deinit(&set->cases);
-                free(set->name);
-                free(set);
-        }
+        store_memory_shelf_clear(store);
         free(store);
 }
 
@@ -412,8 +338,6 @@ static int memory_open_entries(struct store *store, store_entry_fn each, void *a
         return 0;
 }
 
-static int memory_card_drop(struct store *store, const char *drawer, const char *name, struct err *err);
-
 static int memory_sweep(struct store *store, uint64_t before_ms, uint64_t most_bytes, uint32_t most,
                         struct err *err)
 {
@@ -429,125 +353,17 @@ static int memory_sweep(struct store *store, uint64_t before_ms, uint64_t most_b
                 if (!oldest || (oldest->entry.ended_ms >= before_ms && store->bytes <= most_bytes))
                         break;
                 if (oldest->entry.head.notify)
-                        (void)memory_card_drop(store, NOTICE_DRAWER, oldest->entry.head.id, err);
+                        (void)store_memory_card_drop(store, NOTICE_DRAWER, oldest->entry.head.id, err);
                 kept_free(store, oldest);
                 n++;
         }
         return n;
 }
 
-static const struct kept_set *find_set(const struct store *store, const char *name)
-{
-        const struct kept_set *set;
-
-        LIST_FOREACH(set, &store->sets, link)
-        if (streq(set->name, name))
-                return set;
-        return NULL;
-}
-
-static int memory_set_put(struct store *store, const char *name, struct view cases, struct err *err)
-{
-        struct kept_set *set = find_set(store, name) ? NULL : calloc(1, sizeof(*set));
-
-        if (!set)
-                return find_set(store, name) ? 0 : -ENOMEM;
-        set->name = strdup(name);
-        set->cases = BYTES_INIT(cases.n);
-        if (set->name && bytes_add(&set->cases, cases.p, cases.n) == 0) {
-                LIST_INSERT_HEAD(&store->sets, set, link);
-                return 0;
-        }
-        free(set->name);
-        free(set);
-        return err_set(err, -ENOMEM, "no memory for a test set");
-}
-
-static int memory_set_get(struct store *store, const char *name, struct bytes *ret_cases, struct err *err)
-{
-        const struct kept_set *set = find_set(store, name);
-
-        return set ? bytes_add(ret_cases, set->cases.p, set->cases.n) : STORE_NONE;
-}
-
-static int card_order(const struct kept_card *card, const char *drawer, const char *name)
-{
-        int r = strcmp(card->drawer, drawer);
-
-        return r ? r : strcmp(card->name, name);
-}
-
-/* Put a card in the place of its name.  No group undoes it: putting it again does no harm. */
-static int memory_card_put(struct store *store, const char *drawer, const char *name, struct view text,
-                           struct err *err)
-{
-        struct kept_card *card = calloc(1, sizeof(*card)), *other, *before = NULL;
-
-        if (card)
-                *card = (struct kept_card){ .drawer = strdup(drawer),
-                                            .name = strdup(name),
-                                            .text = BYTES_INIT(text.n) };
-        if (!card || !card->drawer || !card->name || bytes_add(&card->text, text.p, text.n) < 0) {
-                if (card)
-                        card_free(card);
-                return err_set(err, -ENOMEM, "no memory for a card");
-        }
-        LIST_FOREACH(other, &store->cards, link)
-        if (card_order(other, drawer, name) < 0)
-                before = other;
-        other = before ? LIST_NEXT(before, link) : LIST_FIRST(&store->cards);
-        if (other && card_order(other, drawer, name) == 0) {
-                LIST_REMOVE(other, link);
-                card_free(other);
-        }
-        if (before)
-                LIST_INSERT_AFTER(before, card, link);
-        else
-                LIST_INSERT_HEAD(&store->cards, card, link);
-        return 0;
-}
-
-static int memory_card_drop(struct store *store, const char *drawer, const char *name, struct err *err)
-{
-        struct kept_card *card;
-
-        LIST_FOREACH(card, &store->cards, link)
-        if (card_order(card, drawer, name) == 0)
-                break;
-        if (!card)
-                return STORE_NONE;
-        LIST_REMOVE(card, link);
-        card_free(card);
-        return 0;
-}
-
-static int memory_card_get(struct store *store, const char *drawer, const char *name, struct bytes *ret_text,
-                           struct err *err)
-{
-        const struct kept_card *card;
-
-        LIST_FOREACH(card, &store->cards, link)
-        if (card_order(card, drawer, name) == 0)
-                return bytes_add(ret_text, card->text.p, card->text.n);
-        return STORE_NONE;
-}
-
-static int memory_cards(struct store *store, const char *drawer, const char *after, store_card_fn each,
-                        void *arg, struct err *err)
-{
-        const struct kept_card *card;
-
-        LIST_FOREACH(card, &store->cards, link)
-        if (streq(card->drawer, drawer) && strcmp(card->name, after) > 0 &&
-            !each(arg, card->name, bytes_view(&card->text)))
-                break;
-        return 0;
-}
-
 static int memory_usage(struct store *store, struct store_usage *ret_usage, struct err *err)
 {
-        *ret_usage =
-                (struct store_usage){ store->n_entries, store->bytes, store->last_seq, store->last_ended };
+        *ret_usage = (struct store_usage){ store->n_entries, store->bytes, store->last_seq, store->last_ended,
+                                           store->set_bytes };
         return 0;
 }
 
@@ -575,12 +391,14 @@ const struct store_ops store_memory = {
         .ended = memory_ended,
         .open_entries = memory_open_entries,
         .sweep = memory_sweep,
-        .set_put = memory_set_put,
-        .set_get = memory_set_get,
-        .card_put = memory_card_put,
-        .card_drop = memory_card_drop,
-        .card_get = memory_card_get,
-        .cards = memory_cards,
+        .set_put = store_memory_set_put,
+        .set_use = store_memory_set_use,
+        .set_get = store_memory_set_get,
+        .set_sweep = store_memory_set_sweep,
+        .card_put = store_memory_card_put,
+        .card_drop = store_memory_card_drop,
+        .card_get = store_memory_card_get,
+        .cards = store_memory_cards,
         .touch = memory_touch,
         .usage = memory_usage,
 };

@@ -10,7 +10,7 @@ static void finish(sqlite3_stmt **statement)
 static int prepare(struct store *store, const char *sql, const char *drawer, const char *name,
                    sqlite3_stmt **statement, struct err *err)
 {
-        if (sqlite3_prepare_v2(store_sqlite_db(store), sql, -1, statement, NULL) != SQLITE_OK)
+        if (sqlite3_prepare_v2(store->db, sql, -1, statement, NULL) != SQLITE_OK)
                 return store_sqlite_failed(store, err);
         sqlite3_bind_text(*statement, 1, drawer, -1, SQLITE_STATIC);
         sqlite3_bind_text(*statement, 2, name, -1, SQLITE_STATIC);
@@ -41,7 +41,7 @@ int store_sqlite_card_drop(struct store *store, const char *drawer, const char *
                 return r;
         if (sqlite3_step(drop) != SQLITE_DONE)
                 return store_sqlite_failed(store, err);
-        return sqlite3_changes(store_sqlite_db(store)) > 0 ? 0 : STORE_NONE;
+        return sqlite3_changes(store->db) > 0 ? 0 : STORE_NONE;
 }
 
 int store_sqlite_card_get(struct store *store, const char *drawer, const char *name, struct bytes *ret_text,

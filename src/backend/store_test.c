@@ -292,20 +292,97 @@ static void old_ones_go(void **state)
         assert_int_equal(entry.ended_number, 6);
 }
 
+static void put_set(const char *name, const char *cases, uint64_t now_ms)
+{
+        assert_int_equal(ops->begin(store, &err), 0);
+        assert_int_equal(ops->set_put(store, name, (struct view){ cases, strlen(cases) }, now_ms, &err), 0);
+        assert_int_equal(ops->commit(store, &err), 0);
+}
+
 static void test_sets(void **state)
 {
         CLEANUP(bytes_deinit) struct bytes cases = BYTES_INIT(100);
 
-        assert_int_equal(ops->begin(store, &err), 0);
-        assert_int_equal(ops->set_put(store, "name", VIEW("cases"), &err), 0);
-        assert_int_equal(ops->commit(store, &err), 0);
-        assert_int_equal(ops->begin(store, &err), 0);
-        assert_int_equal(ops->set_put(store, "name", VIEW("cases"), &err), 0);
-        assert_int_equal(ops->commit(store, &err), 0);
+        put_set("name", "cases", 1);
+        put_set("name", "cases", 2);
         (void)reopen();
         assert_int_equal(ops->set_get(store, "name", &cases, &err), 0);
         assert_true(view_eq_text(bytes_view(&cases), "cases"));
         assert_int_equal(ops->set_get(store, "other", &cases, &err), STORE_NONE);
+}
+
+enum { HOUR_MS = 3600000 };
+
+/* The one that was not used for the longest time goes first; what is used stays. */
+static void test_unused_sets(void **state)
+{
+        CLEANUP(bytes_deinit) struct bytes cases = BYTES_INIT(100);
+        struct store_usage usage;
+        char name[STORE_SET_NAME];
+
+        put_set("a", "12345", 1 * HOUR_MS);
+        put_set("b", "123", 2 * HOUR_MS);
+        put_set("c", "1", 3 * HOUR_MS);
+        (void)reopen();
+        assert_int_equal(ops->begin(store, &err), 0);
+        assert_int_equal(ops->set_use(store, "a", 9 * HOUR_MS, &err), 0);
+        assert_int_equal(ops->set_use(store, "none", 9 * HOUR_MS, &err), STORE_NONE);
+        assert_int_equal(ops->usage(store, &usage, &err), 0);
+        assert_int_equal(usage.set_bytes, 9);
+        assert_int_equal(ops->set_sweep(store, 5 * HOUR_MS, name, &err), 0);
+        assert_string_equal(name, "b");
+        assert_int_equal(ops->set_sweep(store, 3 * HOUR_MS, name, &err), STORE_NONE);
+        assert_int_equal(ops->commit(store, &err), 0);
+        (void)reopen();
+        assert_int_equal(ops->usage(store, &usage, &err), 0);
+        assert_int_equal(usage.set_bytes, 6);
+        assert_int_equal(ops->set_get(store, "b", &cases, &err), STORE_NONE);
+        assert_int_equal(ops->set_get(store, "a", &cases, &err), 0);
+}
+
+static uint64_t file_size(void)
+{
+        char path[128];
+        struct stat st;
+
+        snprintf(path, sizeof(path), "%s/jobs.db", folder);
+        assert_int_equal(stat(path, &st), 0);
+        return (uint64_t)st.st_size;
+}
+
+enum { LARGE = 10000, MANY = 1500 };
+
+/* A store that keeps nothing takes no space, after some sweeps. */
+static void space_is_given_back(void **state)
+{
+        char *order;
+        uint64_t full;
+
+        if (!reopen())
+                return;
+        order = test_calloc(1, LARGE);
+        for (unsigned i = 0; i < MANY; i++) {
+                struct entry entry;
+                char id[16];
+
+                snprintf(id, sizeof(id), "%u", i);
+                entry = entry_of(id, "", "");
+                assert_int_equal(ops->begin(store, &err), 0);
+                assert_int_equal(ops->add(store, &entry, (struct view){ order, LARGE }, &err), 0);
+                assert_int_equal(ops->commit(store, &err), 0);
+                end(&entry, 10);
+        }
+        test_free(order);
+        assert_true(reopen());
+        full = file_size();
+        assert_true(full > (uint64_t)MANY * LARGE);
+        for (int i = 0; i < 12; i++) {
+                assert_int_equal(ops->begin(store, &err), 0);
+                assert_true(ops->sweep(store, 100, 0, MANY / 4, &err) >= 0);
+                assert_int_equal(ops->commit(store, &err), 0);
+        }
+        assert_true(reopen());
+        assert_true(file_size() < full / 2);
 }
 
 struct names {
@@ -375,7 +452,9 @@ int main(void)
                 TEST(outcomes_keep_their_order),
                 TEST(lists),
                 TEST(old_ones_go),
+                TEST(space_is_given_back),
                 TEST(test_sets),
+                TEST(test_unused_sets),
                 TEST(test_cards),
         };
         int r = 0;

@@ -22,6 +22,8 @@ enum {
         STORE_STALE,    /* the entry is not in the life it was expected to be in */
 };
 
+enum { STORE_SET_NAME = 65 }; /* room for the name of a test set */
+
 /* Which entries a list wants; unset members do not restrict. */
 struct store_filter {
         const char *owner; /* NULL: of everybody */
@@ -36,6 +38,7 @@ struct store_usage {
         uint64_t bytes; /* of entries that ended */
         uint64_t last_seq;
         uint64_t last_ended;
+        uint64_t set_bytes; /* of test sets */
 };
 
 /* Return false to end the walk. */
@@ -91,13 +94,19 @@ struct store_ops {
 
         /* Remove up to @most entries that ended, oldest first: those before @before_ms, and what is above @most_bytes;
          * with each its card in the drawer NOTICE_DRAWER.
-         * Returns how many, or -errno. */
+         * Returns how many, or -errno.  Space that is not needed any more is given back bit by bit, by further calls. */
         int (*sweep)(struct store *store, uint64_t before_ms, uint64_t most_bytes, uint32_t most,
                      struct err *err);
 
-        /* Test sets by name; putting one again is no error.  get: 0 or STORE_NONE. */
-        int (*set_put)(struct store *store, const char *name, struct view cases, struct err *err);
+        /* Test sets by name; putting one again is using it.  use, get: 0 or STORE_NONE.  The time of use is kept to the minute. */
+        int (*set_put)(struct store *store, const char *name, struct view cases, uint64_t now_ms,
+                       struct err *err);
+        int (*set_use)(struct store *store, const char *name, uint64_t now_ms, struct err *err);
         int (*set_get)(struct store *store, const char *name, struct bytes *ret_cases, struct err *err);
+
+        /* Remove the set that was not used for the longest time, if that was before @before_ms: 0 and its name, or STORE_NONE. */
+        int (*set_sweep)(struct store *store, uint64_t before_ms, char ret_name[STORE_SET_NAME],
+                         struct err *err);
 
         /* Cards: small documents by drawer and name.  A put replaces; drop and get: 0 or STORE_NONE; cards: those behind name
          * @after ("": all), in the order of their names. */

@@ -234,6 +234,7 @@ static int sweep_apply(struct change *change, struct err *err)
         /* WHY: a group that writes nothing succeeds on a full disk. */
         int r = group_is_broken(book->group) ? book->store_ops->touch(book->store, err) : 0;
 
+        r = r ? r : sets_sweep(book->sets, now, err);
         if (r < 0)
                 return r;
         return book->store_ops->sweep(book->store, now > keep ? now - keep : 0, book->config->job_store_size,

@@ -16,5 +16,11 @@ void sets_free(struct sets *sets);
 int sets_get(struct sets *sets, const char *name, struct set **ret_set, struct err *err) MUST_USE;
 void sets_put(struct sets *sets, struct set *set);
 
+/*
+ * Remove what was not used for a long time, and while there is too much the longest unused; never what a job that has
+ * not ended needs.  Inside of a group.
+ */
+int sets_sweep(struct sets *sets, uint64_t now_ms, struct err *err) MUST_USE;
+
 struct view set_cases(const struct set *set);
 uint32_t set_count(const struct set *set);

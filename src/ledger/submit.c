@@ -12,7 +12,9 @@
 
 #include <stdio.h>
 
-enum { ORDERS_MAX = 10000, CONFLICT = 1 };
+enum { ORDERS_MAX = 10000, CONFLICT = 1, NO_SET, NO_ROOM };
+
+enum { ENTRY_COST = 1024 }; /* bytes of the store for a job of no size */
 
 struct item {
         struct view order;  /* in the payload */
@@ -20,6 +22,7 @@ struct item {
         struct entry entry;
         bool known;
         bool existed;
+        char set[ORDER_SET_TEXT]; /* its test set, or "" */
 };
 
 struct submit {
@@ -67,7 +70,10 @@ static int item_fill(struct book *book, struct item *item, struct err *err)
 
         if (r < 0 || !order.head.id[0])
                 return err_set(err, DESK_BAD, "an order cannot be read");
-        *entry = (struct entry){ .head = order.head, .created_ms = clock_wall_ms(), .bytes = item->order.n };
+        *entry = (struct entry){ .head = order.head,
+                                 .created_ms = clock_wall_ms(),
+                                 .bytes = item->order.n + ENTRY_COST };
+        memcpy(item->set, order.set, sizeof(item->set));
         r = count_cases(book, &order, cases, &entry->n_cases, err);
         if (r == STORE_NONE)
                 return err_set(err, DESK_BAD, "test set %s is not known", order.set);
@@ -184,6 +190,22 @@ static int add(struct book *book, struct item *item, struct err *err)
         return book->store_ops->card_put(book->store, NOTICE_DRAWER, item->entry.head.id, item->notice, err);
 }
 
+/* What is used now is not swept; it may have been since we looked. */
+static int use_sets(struct submit *submit, struct err *err)
+{
+        struct book *book = submit->book;
+        uint64_t now = clock_wall_ms();
+        int r = 0;
+
+        for (size_t i = 0; i < submit->n && r == 0; i++) {
+                struct item *item = &submit->items[i];
+
+                if (!item->known && item->set[0])
+                        r = book->store_ops->set_use(book->store, item->set, now, err);
+        }
+        return r > 0 ? NO_SET : r;
+}
+
 static int submit_apply(struct change *change, struct err *err)
 {
         struct submit *submit = (struct submit *)change;
@@ -193,6 +215,7 @@ static int submit_apply(struct change *change, struct err *err)
         for (size_t i = 0; i < submit->n && r == 0; i++)
                 if (!submit->items[i].known)
                         r = look_up(book, &submit->items[i], err);
+        r = r ? r : use_sets(submit, err);
         for (size_t i = 0; i < submit->n && r == 0; i++)
                 if (!submit->items[i].known)
                         r = add(book, &submit->items[i], err);
@@ -230,6 +253,8 @@ static void submit_done(struct change *change, int r, const char *text)
         } else if (r == CONFLICT) {
                 book_refuse(book, submit->ticket, DESK_CONFLICT,
                             "this idempotency key was used for another request");
+        } else if (r == NO_SET) {
+                book_refuse(book, submit->ticket, DESK_BAD, "a test set is not there any more");
         } else {
                 book_refuse(book, submit->ticket, DESK_UNAVAILABLE, text);
         }
@@ -342,8 +367,18 @@ struct put {
 static int put_apply(struct change *change, struct err *err)
 {
         struct put *put = (struct put *)change;
+        struct book *book = put->book;
+        struct store_usage usage;
+        int r = book->store_ops->set_use(book->store, put->name, clock_wall_ms(), err);
 
-        return put->book->store_ops->set_put(put->book->store, put->name, bytes_view(&put->cases), err);
+        if (r != STORE_NONE)
+                return r;
+        r = book->store_ops->usage(book->store, &usage, err);
+        if (r == 0 && usage.set_bytes + put->cases.n > book->config->test_set_store_size)
+                return NO_ROOM;
+        return r ? r
+                 : put->book->store_ops->set_put(put->book->store, put->name, bytes_view(&put->cases),
+                                                 clock_wall_ms(), err);
 }
 
 static void put_done(struct change *change, int r, const char *text)
@@ -354,6 +389,8 @@ static void put_done(struct change *change, int r, const char *text)
         memcpy(said.set, put->name, sizeof(said.set));
         if (r == 0)
                 book_answer(put->book, put->ticket, &said, NULL, 0);
+        else if (r == NO_ROOM)
+                book_refuse(put->book, put->ticket, DESK_FULL, "there is no room for more test sets");
         else
                 book_refuse(put->book, put->ticket, DESK_UNAVAILABLE, text);
         bytes_deinit(&put->cases);

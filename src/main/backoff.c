@@ -1,7 +1,7 @@
 /* A life of ten seconds makes good for every failure before. */
 #include "main/backoff.h"
 
-enum { FIRST_MS = 50, MOST_MS = 5000, GOOD_LIFE_S = 10 };
+enum { FIRST_MS = 50, MOST_MS = 2000, GOOD_LIFE_S = 10 };
 
 void backoff_started(struct backoff *backoff, uint64_t now_ns)
 {

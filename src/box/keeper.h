@@ -144,6 +144,8 @@ NORETURN void park(const struct box_plan *plan);
 NORETURN void obey(int channel);
 /* The same of a process that is the program of row @warm already: returns when it may go on. */
 void obey_warm(int channel, uint32_t warm);
+/* Behind that: it cannot go on with this order after all and starts cold. */
+NORETURN void obey_again(void);
 
 /*
  * A zygote of row @warm, started unless it runs.  Its child's READY comes on the box's order channel; the child dies with

@@ -294,6 +294,13 @@ static void reset_ignored(void)
         (void)close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
 }
 
+NORETURN void obey_again(void)
+{
+        reset_ignored();
+        execute();
+        _exit(127);
+}
+
 void obey_warm(int channel, uint32_t warm)
 {
         get_ready(channel);

@@ -227,7 +227,7 @@ int box_prepare(uint64_t disk_bytes, uint64_t inodes, uint32_t warm, enum step *
 
         if (warm > 0 && warm <= keeper.boot->n_warm && keeper.image == 0) {
                 plan.warm = warm;
-                plan.zygote = keeper.boot->warm[warm - 1].by == SLOT_WARM_FORK;
+                plan.zygote = keeper.boot->warm[warm - 1].by != SLOT_WARM_PARK;
                 r = prepare(plan, ret_step);
                 if (r == 0)
                         return 0;

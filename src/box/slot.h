@@ -21,7 +21,7 @@ enum {
         SLOT_DIRECTORIES_MAX = 2048,
         SLOT_IMAGES_MAX = 16, /* roots a slot can have besides its own */
         SLOT_IMAGE_PATH_MAX = 384,
-        SLOT_WARM_MAX = 32, /* programs a slot may keep warm (warm.h) */
+        SLOT_WARM_MAX = 40, /* programs a slot may keep warm (warm.h) */
         SLOT_WARM_WORDS = 768,
         SLOT_WARM_PRELUDE = 512,
         SLOT_WARM_DOOR = 64,
@@ -66,6 +66,7 @@ struct slot_fault {
 
 enum slot_warm_by {
         SLOT_WARM_FORK = 1, /* a zygote with the keeper's powers forks it into a prepared box */
+        SLOT_WARM_FORK_AT_READ, /* the same of one that opens its door early: it is stopped where it reads on */
         SLOT_WARM_PARK,     /* started in its prepared box, where it waits */
 };
 

@@ -46,6 +46,9 @@
                         mode = va_arg(list, mode_t);                                                         \
                         va_end(list);                                                                        \
                 }                                                                                            \
+                int early = warm_open(path);                                                                 \
+                if (early >= 0)                                                                              \
+                        return early;                                                                        \
                 warm_touch(path);                                                                            \
                 return next passed;                                                                          \
         }
@@ -66,6 +69,23 @@ DOOR_OPEN(open, (const char *path, int flags, ...), (path, flags, mode))
 DOOR_OPEN(open64, (const char *path, int flags, ...), (path, flags, mode))
 DOOR_OPEN(openat, (int at, const char *path, int flags, ...), (at, path, flags, mode))
 DOOR_OPEN(openat64, (int at, const char *path, int flags, ...), (at, path, flags, mode))
+
+EXPORT ssize_t read(int fd, void *p, size_t n);
+EXPORT ssize_t read(int fd, void *p, size_t n)
+{
+        NEXT(read);
+
+        return warm_read(fd, p) ? 1 : next(fd, p, n);
+}
+
+EXPORT void *memchr(const void *p, int c, size_t n);
+EXPORT void *memchr(const void *p, int c, size_t n)
+{
+        NEXT(memchr);
+
+        warm_look(p, n);
+        return next(p, c, n);
+}
 
 EXPORT long syscall(long number, ...);
 EXPORT long syscall(long number, ...)

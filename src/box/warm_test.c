@@ -39,9 +39,9 @@ static const struct language {
         { "/bin/bash", "main.sh", SLOT_WARM_FORK, "",
           "echo $0 $# $UID $EUID $PWD $PPID $BASH_SUBSHELL $-\n[ $$ = $BASHPID ] && echo same\nls "
           "/proc/self/fd\nfalse\nexit 7\n" },
-        { "/usr/bin/ruby", "main.rb", SLOT_WARM_FORK, "",
+        { "/usr/bin/ruby", "main.rb", SLOT_WARM_FORK_AT_READ, "",
           "puts $0, ARGV.inspect, Process.uid, Dir.pwd, ENV.to_h.inspect\nt = Thread.new { 41 + 1 }\nputs "
-          "t.value\n$stdout.flush\nraise 'end'\n" },
+          "t.value\n$stdout.flush\n$stderr.puts $LOADED_FEATURES.size, Gem::VERSION\nraise 'end'\n" },
         { "/usr/bin/php", "main.php", SLOT_WARM_FORK, "",
           "<?php\necho json_encode([$argv, getmyuid(), posix_getuid() , getcwd(), __FILE__]), "
           "\"\\n\";\nsystem('echo sub');\nexit(3);\n" },
@@ -142,6 +142,100 @@ static void test_nobody_can_tell(void **state)
                         print_message("%s is not here\n", languages[i].tool);
 }
 
+/* The zygote's child cannot go on with these and starts anew; what they print is what they always print. */
+static void test_programs_that_speak_to_their_interpreter(void **state)
+{
+        static const char *const sources[] = { "#!/usr/bin/ruby -s\nputs 1\n", "", "__END__\n",
+                                               "=begin\n=end\nputs 2" };
+        static const char *const outputs[] = { "1\n", "", "", "2\n" };
+        const uint32_t ruby = 5;
+        struct order_row row = { .argv = { "/usr/bin/ruby", "main.rb" },
+                                 .memory_mib = 512,
+                                 .processes = 64,
+                                 .warm = ruby,
+                                 .next = ruby };
+        uint32_t waits;
+
+        if (access("/usr/bin/ruby", X_OK) < 0)
+                skip();
+        for (size_t i = 0; i < 2 * ARRAY_LEN(sources); i++) {
+                struct bytes output = BYTES_INIT(65536);
+                struct box_report report =
+                        run(world.slots[1], &row, "main.rb", sources[i / 2], &output, &waits);
+
+                assert_int_equal(report.wait_status, 0);
+                assert_string_equal(output.n ? output.p : "", outputs[i / 2]);
+                assert_int_equal(waits, ruby);
+                bytes_deinit(&output);
+        }
+}
+
+/* A warm box serves any order: what waits in it is replaced by what was asked for. */
+static void test_another_program_in_a_warm_box(void **state)
+{
+        static const char script[] =
+                "import sys, signal, os\n"
+                "print(signal.getsignal(signal.SIGPIPE), len(os.listdir('/proc/self/fd')))\n";
+        struct order_row python = {
+                .argv = { "/usr/bin/python3", "main.py" }, .memory_mib = 256, .warm = 1, .next = 1
+        };
+        struct order_row other = {
+                .argv = { "/bin/sh", "-c",
+                          "ls /proc/self/fd | wc -l; echo $PATH; grep -c . /proc/self/environ" },
+                .next = 1
+        };
+        struct bytes cold = BYTES_INIT(65536), warmed = BYTES_INIT(65536);
+        uint32_t waits;
+
+        other.next = 0;
+        (void)run(world.slots[0], &other, "x", "", &cold, &waits);
+        assert_int_equal(waits, 0);
+        (void)run(world.slots[0], &python, "main.py", script, &warmed, &waits);
+        assert_int_equal(waits, 1);
+        bytes_clear(&warmed);
+        assert_int_equal(run(world.slots[0], &other, "x", "", &warmed, &waits).flags & REPORT_WARM, 0);
+        assert_int_equal(cold.n, warmed.n);
+        assert_memory_equal(cold.p, warmed.p, cold.n);
+        bytes_deinit(&cold);
+        bytes_deinit(&warmed);
+}
+
+/* Two programs of one zygote draw different numbers, and none those of the zygote. */
+static void test_random_numbers_are_drawn_anew(void **state)
+{
+        static const char *const sources[] = {
+                "import random\nprint(random.random())\n",
+                "print rand()",
+                "print(math.random())\n",
+                "echo $RANDOM$RANDOM$SRANDOM\n",
+                "puts rand\n",
+                "<?php echo mt_rand(), random_int(0, 1 << 40);\n",
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
+                struct order_row row = { .argv = { languages[i].tool, languages[i].file },
+                                         .memory_mib = 512,
+                                         .warm = (uint32_t)i + 1,
+                                         .next = (uint32_t)i + 1 };
+                struct bytes first = BYTES_INIT(4096), second = BYTES_INIT(4096);
+                uint32_t waits;
+
+                if (access(languages[i].tool, X_OK) < 0)
+                        continue;
+                (void)run(world.slots[0], &row, languages[i].file, sources[i], &first, &waits);
+                bytes_clear(&first);
+                (void)run(world.slots[0], &row, languages[i].file, sources[i], &first, &waits);
+                assert_int_equal(
+                        run(world.slots[0], &row, languages[i].file, sources[i], &second, &waits).flags &
+                                REPORT_WARM,
+                        REPORT_WARM);
+                if (first.n == second.n && memcmp(first.p, second.p, first.n) == 0)
+                        fail_msg("%s draws %.*s twice", languages[i].tool, (int)first.n, first.p);
+                bytes_deinit(&first);
+                bytes_deinit(&second);
+        }
+}
+
 static int set_up(void **state)
 {
         struct err err;
@@ -168,6 +262,9 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_nobody_can_tell),
+                cmocka_unit_test(test_programs_that_speak_to_their_interpreter),
+                cmocka_unit_test(test_another_program_in_a_warm_box),
+                cmocka_unit_test(test_random_numbers_are_drawn_anew),
         };
 
         if (geteuid() != 0) {

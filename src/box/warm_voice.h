@@ -5,6 +5,9 @@
  * not there: modules to load in advance, and that it was forked.
  */
 
+#include <stdbool.h>
+#include <stddef.h>
+
 void voice_open(const char *prelude); /* once, in the zygote, at its door */
 void voice_before_fork(void);
 void voice_in_parent(void);
@@ -12,3 +15,6 @@ void voice_in_child(void); /* has given up everything, has no order yet */
 
 /* warm.c: an interpreter is about to use @path. */
 void warm_touch(const char *path);
+int warm_open(const char *path); /* a descriptor in place of the file, for a row that opens it early; -1 */
+bool warm_read(int fd, char *p); /* about to be read: true: one byte is there already */
+void warm_look(const void *p, size_t n); /* what was read is looked through */

@@ -8,6 +8,7 @@
 #include "main/bounds.h"
 #include "main/folders.h"
 #include "main/serve_priv.h"
+#include "runner/warm.h"
 #include "runtime/catalog_images.h"
 #include "runtime/image.h"
 #include "util/err.h"
@@ -59,6 +60,16 @@ static int tell_isolation(struct engine *engine, struct err *err)
 _Static_assert((int)CATALOG_IMAGES_MAX == (int)SLOT_IMAGES_MAX,
                "every image of the catalog has room in a slot");
 
+/* Which programs may be started before they are asked for. */
+static void warm_up(struct engine *engine)
+{
+        if (!engine->config->warm)
+                return;
+        engine->warm = calloc(1, sizeof(*engine->warm));
+        must(engine->warm);
+        warm_table_fill(engine->warm, &engine->catalog);
+}
+
 static int open_warden(struct engine *engine, struct err *err)
 {
         const struct config *config = engine->config;
@@ -69,6 +80,9 @@ static int open_warden(struct engine *engine, struct err *err)
                 .root = root,
                 .directories = config->extra_directories,
                 .packages = packages,
+                .library = engine->warm ? CODERUNR_WARM_LIBRARY : NULL,
+                .warm = engine->warm ? engine->warm->rows : NULL,
+                .n_warm = engine->warm ? engine->warm->n : 0,
                 .images = images,
                 .n_images = engine->catalog.n_images,
                 .cgroup_parent = config->cgroup_parent,
@@ -133,6 +147,7 @@ static int prepare(struct engine *engine, struct err *err)
         if (r < 0)
                 return r;
         engine->n_slots = count_slots(config);
+        warm_up(engine);
         engine->slots = calloc(engine->n_slots, sizeof(*engine->slots));
         must(engine->slots);
         r = open_warden(engine, err);
@@ -144,7 +159,8 @@ static int prepare(struct engine *engine, struct err *err)
 /* Nobody is asked for anything any more before those end who would answer. */
 static void close_engine(struct engine *engine)
 {
-        static const enum child_id order[] = { CHILD_FRONT, CHILD_COURIER, CHILD_PACKER, CHILD_LEDGER, CHILD_RUNNER };
+        static const enum child_id order[] = { CHILD_FRONT, CHILD_COURIER, CHILD_PACKER, CHILD_LEDGER,
+                                               CHILD_RUNNER };
 
         _Static_assert(ARRAY_LEN(order) == CHILD_COUNT, "each of them");
         engine->stopping = true;
@@ -154,6 +170,7 @@ static void close_engine(struct engine *engine)
         for (size_t i = 0; i < engine->n_listeners; i++)
                 close_fd(&engine->listeners[i]);
         catalog_deinit(&engine->catalog);
+        free(engine->warm);
         free(engine->slots);
         close_fd(&engine->signals);
         close_fd(&engine->lock);

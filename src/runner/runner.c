@@ -399,6 +399,7 @@ static int runner_start(struct runner *runner, int *front)
         if (!runner->base)
                 return -ENOMEM;
         order.base = runner->base;
+        order.warm = runner->args->warm;
         order.reuse = runner->reuse = reuse_open(runner, runner->args->cache);
         r = schedule_init(&runner->schedule, &order);
         if (r == 0)

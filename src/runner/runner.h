@@ -9,6 +9,7 @@
 
 struct catalog;
 struct config;
+struct warm_table;
 
 enum runner_control {
         RUNNER_SLOT = 1, /* a keeper's socket for slot `index`, new or in place of another */
@@ -27,6 +28,7 @@ struct runner_message {
 struct runner_args {
         const struct config *config;
         const struct catalog *catalog;
+        const struct warm_table *warm; /* what the slots may keep warm; NULL: nothing */
         int front;   /* SOCK_SEQPACKET; -1: comes by control */
         int control; /* SOCK_SEQPACKET from the parent; its end is the order to stop */
         size_t n_slots;

@@ -15,6 +15,7 @@
 #include "runner/live.h"
 #include "runner/reuse.h"
 #include "runner/stage.h"
+#include "runner/warm.h"
 #include "runtime/runtime.h"
 #include "util/err.h"
 #include "util/log.h"
@@ -124,7 +125,7 @@ static void start(struct schedule *schedule, struct task *task, struct slot *slo
         pending_remove(schedule, task);
         r = watch(schedule, task);
         if (r == 0)
-                r = stage_start(task, slot, schedule->order.base, &err);
+                r = stage_start(task, slot, schedule->order.warm, schedule->order.base, &err);
         if (r == 0) {
                 TAILQ_INSERT_TAIL(&schedule->running, task, link);
                 schedule->n_running++;
@@ -163,7 +164,8 @@ static bool start_next(struct schedule *schedule)
                         finish(schedule, task);
                         return true;
                 }
-                slot = slots_take(&schedule->slots, task->avoid, task->runtime->image);
+                task->warm = warm_guess(schedule->order.warm, task);
+                slot = slots_take(&schedule->slots, task->avoid, task->runtime->image, task->warm);
                 if (slot) {
                         start(schedule, task, slot);
                         return true;

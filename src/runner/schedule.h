@@ -13,6 +13,7 @@
 struct event;
 struct event_base;
 struct reuse;
+struct warm_table;
 
 enum {
         SCHEDULE_BUCKETS = 4096,
@@ -26,7 +27,8 @@ LIST_HEAD(task_bucket, task);
 
 struct schedule_order {
         struct event_base *base;
-        struct reuse *reuse; /* what compile stages made; NULL: everything is compiled */
+        struct reuse *reuse;           /* what compile stages made; NULL: everything is compiled */
+        const struct warm_table *warm; /* what slots may keep warm; NULL: nothing */
         size_t n_slots;
         size_t max_pending;
         uint64_t max_pending_bytes;

@@ -48,6 +48,7 @@ static void report_take(struct slot *slot, const struct box_report *report)
                         slot_drop(slot);
                         return;
                 }
+                slot->warm = report->warm;
                 ready_set(slot, true);
                 slots->fns->on_ready(slots->arg);
         } else if (slot->task && report->job == slot->run) {
@@ -119,29 +120,34 @@ int slots_set_take(struct slots *slots, size_t index, int fd)
         slot->fd = fd;
         slot->stale = false;
         slot->image = 0;
+        slot->warm = 0;
         slot->event = event;
         slots->n_live++;
         return 0;
 }
 
-struct slot *slots_take(struct slots *slots, const struct slot *avoid, uint32_t image)
+/* How well a slot's box suits: another root costs a box, another program only its start. */
+static int suits(const struct slot *slot, uint32_t image, uint32_t warm)
 {
-        struct slot *slot, *oldest = NULL;
+        if (slot->image != image)
+                return 0;
+        return slot->warm == warm ? 3 : slot->warm == 0 ? 2 : 1;
+}
+
+struct slot *slots_take(struct slots *slots, const struct slot *avoid, uint32_t image, uint32_t warm)
+{
+        struct slot *slot, *best = NULL;
 
         TAILQ_FOREACH(slot, &slots->ready, link)
         {
                 if (slot == avoid && slots->n_live > 1)
                         continue;
-                if (!oldest)
-                        oldest = slot;
-                if (slot->image == image) {
-                        oldest = slot;
-                        break;
-                }
+                if (!best || suits(slot, image, warm) > suits(best, image, warm))
+                        best = slot;
         }
-        if (oldest)
-                ready_set(oldest, false);
-        return oldest;
+        if (best)
+                ready_set(best, false);
+        return best;
 }
 
 void slots_give_back(struct slots *slots, struct slot *slot)

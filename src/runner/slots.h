@@ -23,6 +23,7 @@ struct slot {
         bool stale;        /* its root shows packages as they were: no job more */
         uint32_t image;    /* whose root its box has: that of the last order */
         struct task *task; /* whose stage runs here */
+        uint32_t warm;     /* the program that waits in its box, 0: none */
         uint64_t run;      /* number of that stage, as told to the keeper */
 };
 
@@ -52,9 +53,12 @@ void slots_deinit(struct slots *slots);
  * -errno. */
 int slots_set_take(struct slots *slots, size_t index, int fd) MUST_USE;
 
-/* The oldest ready slot other than @avoid whose box has the root of @image, or the oldest of all where none has: it makes another
- * box then.  @avoid itself only when it is the last one alive.  NULL when there is none.  It is no longer ready: order a run, or give it back. */
-struct slot *slots_take(struct slots *slots, const struct slot *avoid, uint32_t image);
+/*
+ * The ready slot other than @avoid that suits best, of equals the oldest: its box has the root of @image (else another box is
+ * made), and @warm waits in it, or nothing does (else what waits is replaced).  @avoid itself only when it is the last one
+ * alive.  NULL when there is none.  It is no longer ready: order a run, or give it back.
+ */
+struct slot *slots_take(struct slots *slots, const struct slot *avoid, uint32_t image, uint32_t warm);
 void slots_give_back(struct slots *slots, struct slot *slot);
 
 /* What the roots of slots show has changed: hang up on those that are ready, on the others when they get ready. */

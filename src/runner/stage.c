@@ -8,6 +8,7 @@
 #include "job/plan.h"
 #include "runner/live.h"
 #include "runner/verdict_of.h"
+#include "runner/warm.h"
 #include "runtime/runtime.h"
 #include "util/clock.h"
 #include "util/err.h"
@@ -103,7 +104,8 @@ static int order_send(struct task *task, struct slot *slot, struct event_base *b
         return r == BOX_GONE || r == -EAGAIN ? STAGE_GONE : r;
 }
 
-int stage_start(struct task *task, struct slot *slot, struct event_base *base, struct err *err)
+int stage_start(struct task *task, struct slot *slot, const struct warm_table *warm, struct event_base *base,
+                struct err *err)
 {
         CLEANUP(plan_words_deinit) struct plan_words words = { 0 };
         struct box_spec spec;
@@ -121,6 +123,8 @@ int stage_start(struct task *task, struct slot *slot, struct event_base *base, s
         if (r < 0)
                 return r;
         spec_fill(&spec, task, &words);
+        if (task->warm && warm_is(warm, task->warm, &words))
+                spec.warm = spec.next = task->warm;
         r = order_send(task, slot, base, &spec, &words, err);
         if (r != 0)
                 return r;

@@ -10,6 +10,7 @@
 struct err;
 struct event_base;
 struct plan_words;
+struct warm_table;
 
 enum {
         STAGE_GONE = 1, /* the keeper hung up; the caller drops the slot */
@@ -20,7 +21,8 @@ enum {
  * Order the task's next stage on @slot, which becomes its slot; the output of an earlier attempt is
  * forgotten. 0, an outcome above, or -errno with text: the engine failed and the slot is as it was.
  */
-int stage_start(struct task *task, struct slot *slot, struct event_base *base, struct err *err) MUST_USE;
+int stage_start(struct task *task, struct slot *slot, const struct warm_table *warm, struct event_base *base,
+                struct err *err) MUST_USE;
 
 /* The words of the task's next stage; see plan_build(). */
 int stage_words(const struct task *task, struct plan_words *ret_words, struct err *err) MUST_USE;

@@ -50,6 +50,7 @@ struct task {
         bool begun;         /* some stage was started once */
         bool retried;       /* this stage had its second chance */
         bool orphan;        /* nobody waits for the result */
+        uint32_t warm;      /* what this stage is likely to be of the slots' warm programs, 0: none */
         struct slot *avoid; /* where this stage failed for no fault of the program */
         struct slot *slot;  /* where it runs, NULL while pending */
         struct pump pump;

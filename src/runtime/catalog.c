@@ -309,6 +309,12 @@ void catalog_settle(const struct config *config, struct runtime *runtime, const 
         settle_doors(config, runtime);
 }
 
+static bool copy_text(char **to, const char *from)
+{
+        *to = from ? strdup(from) : NULL;
+        return *to || !from;
+}
+
 static bool fill_stage(struct runtime_stage *to, const struct runtime_stage *from, const char *tool)
 {
         if (!from->argv)
@@ -316,7 +322,8 @@ static bool fill_stage(struct runtime_stage *to, const struct runtime_stage *fro
         to->argv = fill_list(from->argv, tool);
         to->env = fill_list(from->env, tool);
         to->n_argv = from->n_argv;
-        return to->argv && to->env;
+        return to->argv && to->env && copy_text(&to->warm, from->warm) && copy_text(&to->door, from->door) &&
+               copy_text(&to->prelude, from->prelude);
 }
 
 /* What tells one toolchain from another: the program; of an image its folder, whose name is the digest. */

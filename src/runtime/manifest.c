@@ -71,6 +71,9 @@ static const struct key version_keys[] = {
 static const struct key stage_keys[] = {
         { "argv", KIND_LIST, offsetof(struct runtime_stage, argv) },
         { "env", KIND_ENV, offsetof(struct runtime_stage, env) },
+        { "warm", KIND_TEXT, offsetof(struct runtime_stage, warm) },
+        { "door", KIND_TEXT, offsetof(struct runtime_stage, door) },
+        { "prelude", KIND_TEXT, offsetof(struct runtime_stage, prelude) },
         { NULL, 0, 0 },
 };
 
@@ -219,6 +222,9 @@ static int bind_stage(struct binder *b, const struct key *key, struct runtime_st
                 stage->n_argv++;
         if (stage->n_argv == 0)
                 return refuse(b, key->name, value, err, "argv is missing");
+        if (stage->warm && !streq(stage->warm, "fork") && !streq(stage->warm, "fork-at-read") &&
+            !streq(stage->warm, "park"))
+                return refuse(b, key->name, value, err, "warm is none of fork, fork-at-read, park");
         return 0;
 }
 
@@ -361,6 +367,9 @@ void manifest_deinit(struct manifest *m)
         for (int i = 0; i < STAGE_COUNT; i++) {
                 document_list_free(m->stages[i].argv);
                 document_list_free(m->stages[i].env);
+                free(m->stages[i].warm);
+                free(m->stages[i].door);
+                free(m->stages[i].prelude);
         }
         *m = (struct manifest){ 0 };
 }

@@ -28,6 +28,9 @@
  *   limits: { compile_memory_limit: 1GiB, max_process_count: 256 }     as in configurations
  *   compile: [...]               argv, or { argv: [...], env: {...} }; may be left out
  *   run: [...]                   the same; required
+ *     warm: fork                 beside argv: how it may be started in advance (fork, fork-at-read, park), the file it looks at first
+ *     door: "{stem}.class"       ({main} unless said), and what a zygote loads before it forks, in its own language
+ *     prelude: import json
  *   self_test: { source: ..., stdin: ..., stdout: ... }                a program that proves it works; may have `name`
  *
  * In argv and env {tool} is the program that was found and {dir} its folder, besides the placeholders of

@@ -32,6 +32,9 @@ struct runtime_stage {
         char **argv; /* NULL-terminated; NULL: the runtime has no such stage */
         size_t n_argv;
         char **env; /* "NAME=value", NULL-terminated, beyond the runtime's own; may be NULL */
+        char *warm; /* "fork", "park": how it may be started before it is asked for (box/warm.h); NULL: not at all */
+        char *door;    /* the file it reads first, with {main} or {stem}; NULL: {main} */
+        char *prelude; /* fork: what it loads in advance, in its own language; NULL: nothing */
 };
 
 struct runtime {

@@ -12,39 +12,20 @@
  *
  * A result of VERDICT_ENGINE is never an outcome: the attempt has failed, and the next one goes on with what is left.
  */
-#include "ledger/works.h"
 #include "job/client.h"
 #include "ledger/book.h"
-#include "ledger/waiters.h"
-#include "ledger/work.h"
+#include "ledger/works_priv.h"
 #include "util/clock.h"
 #include "util/err.h"
 #include "util/log.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
-
-enum { SAYINGS_MAX = 2 }; /* outcomes of one result: compile and case */
 
 #define PIECE_PATIENCE_NS (120 * NSEC_PER_SEC)
 
-struct works {
-        struct book *book;
-        struct client *client; /* NULL: no runner so far */
-        bool connected;
-        bool stopping;
-        bool dispatching;
-        TAILQ_HEAD(, work) list;
-        size_t n;         /* works */
-        size_t n_leasing; /* changes under way that will become works */
-        size_t n_pieces;
-        size_t n_slots;
-};
-
 /* ---- ends ---- */
 
-static void piece_drop(struct piece *piece)
+void piece_drop(struct piece *piece)
 {
         LIST_REMOVE(piece, link);
         piece->work->n_pieces--;
@@ -52,14 +33,13 @@ static void piece_drop(struct piece *piece)
         free(piece);
 }
 
-static void work_free_if_dead(struct works *works, struct work *work)
+void work_free_if_dead(struct works *works, struct work *work)
 {
         if (work->dead && work->n_changes == 0)
                 work_free(works->book, work);
 }
 
-/* Nothing of it is run any more.  The caller owns a reference (n_changes), or does not touch it again. */
-static void work_end(struct works *works, struct work *work)
+void work_end(struct works *works, struct work *work)
 {
         struct piece *piece;
 
@@ -124,156 +104,7 @@ void works_tick(struct works *works)
         works_dispatch(works);
 }
 
-/* ---- writing down ---- */
-
-struct saying {
-        struct change change;
-        struct work *work;
-        struct entry entry;   /* as it will be */
-        struct entry written; /* as the store made it of that */
-        uint32_t which[SAYINGS_MAX];
-        struct bytes bytes[SAYINGS_MAX];
-        size_t n;
-};
-
-static int saying_apply(struct change *change, struct err *err)
-{
-        struct saying *saying = (struct saying *)change;
-        struct book *book = saying->work->works->book;
-        uint64_t number;
-        int r = 0;
-
-        saying->written = saying->entry;
-        for (size_t i = 0; i < saying->n && r == 0; i++) {
-                r = book->store_ops->outcome_add(book->store, saying->entry.seq, saying->which[i],
-                                                 bytes_view(&saying->bytes[i]), &number, err);
-                r = r == STORE_TAKEN ? 0 : r;
-        }
-        return r ? r : book_write(book, &saying->written, &saying->work->entry.flow, err);
-}
-
-static void saying_done(struct change *change, int r, const char *text)
-{
-        struct saying *saying = (struct saying *)change;
-        struct work *work = saying->work;
-        struct works *works = work->works;
-        struct book *book = works->book;
-
-        work->n_changes--;
-        if (work->dead)
-                work_free_if_dead(works, work);
-        else if (r != 0)
-                work_end(works, work);
-        if (r == 0 && flow_has_ended(saying->written.flow.state))
-                book_stepped(book, &saying->written); /* ends the work, too */
-        else if (r == 0)
-                waiters_notify(book->waiters, &saying->written);
-        for (size_t i = 0; i < saying->n; i++)
-                bytes_deinit(&saying->bytes[i]);
-        free(saying);
-}
-
-static struct saying *saying_new(struct work *work)
-{
-        struct saying *saying = calloc(1, sizeof(*saying));
-
-        if (!saying)
-                return NULL;
-        saying->change = (struct change){ .apply = saying_apply, .done = saying_done, .vital = true };
-        saying->work = work;
-        return saying;
-}
-
-static int saying_add(struct saying *saying, const struct outcome *outcome)
-{
-        struct bytes *bytes = &saying->bytes[saying->n];
-
-        saying->which[saying->n++] = outcome->which;
-        *bytes = BYTES_INIT(NOTE_BODY_MAX - MIB);
-        saying->work->entry.bytes += outcome->stage.output.bytes.n;
-        return outcome_encode(outcome, bytes);
-}
-
-/* Write it down; the last saying of a work ends its entry. */
-static void saying_say(struct saying *saying)
-{
-        struct work *work = saying->work;
-
-        saying->entry = work->entry;
-        if (work_is_over(work))
-                must(book_step(work->works->book, &saying->entry, FLOW_EVENT_FINISH, work->entry.flow.fence,
-                               "") == 0);
-        work->n_changes++;
-        group_add(work->works->book->group, &saying->change);
-}
-
-static void saying_free(struct saying *saying)
-{
-        for (size_t i = 0; i < saying->n; i++)
-                bytes_deinit(&saying->bytes[i]);
-        free(saying);
-}
-
 /* ---- results ---- */
-
-static int say_compile(struct saying *saying, const struct stage_result *stage)
-{
-        struct outcome outcome = { .which = OUTCOME_COMPILE, .stage = *stage };
-
-        return saying_add(saying, &outcome);
-}
-
-static int say_case(struct saying *saying, uint32_t which, const struct stage_result *stage)
-{
-        struct outcome outcome;
-        int r = work_judge(saying->work, which, stage, &outcome);
-
-        return r ? r : saying_add(saying, &outcome);
-}
-
-static int pack_keep(struct work *work, const struct result *result)
-{
-        work->pack = fcntl(result->pack, F_DUPFD_CLOEXEC, 0);
-        return work->pack < 0 ? -errno : 0;
-}
-
-/* Those after the one at which to stop are not waited for. */
-static void cancel_beyond(struct works *works, struct work *work)
-{
-        struct piece *piece = LIST_FIRST(&work->pieces), *next;
-
-        for (; piece; piece = next) {
-                next = LIST_NEXT(piece, link);
-                if (piece->which == OUTCOME_COMPILE || piece->which <= work->stop_at)
-                        continue;
-                client_cancel(works->client, piece->ticket);
-                piece_drop(piece);
-        }
-}
-
-static int say_result(struct saying *saying, enum job_part part, uint32_t which, const struct result *result)
-{
-        const struct stage_result *compile = &result->stages[STAGE_COMPILE];
-        struct work *work = saying->work;
-        int r = 0;
-
-        work->compiling = false;
-        if (compile->ran && !work->has_compile) {
-                work->has_compile = true;
-                r = say_compile(saying, compile);
-        }
-        if (r < 0)
-                return r;
-        if (compile->ran && compile->verdict != VERDICT_OK) {
-                work_compile_failed(work, compile->verdict);
-                return 0;
-        }
-        if (part == JOB_COMPILE)
-                return pack_keep(work, result);
-        r = say_case(saying, which, &result->stages[STAGE_RUN]);
-        cancel_beyond(work->works, work);
-        return r;
-}
 
 /* Is it no outcome at all?  Then what becomes of the attempt. */
 static bool is_fault(const struct result *result, enum flow_event *ret_event)
@@ -292,7 +123,6 @@ static void on_result(void *arg, const struct result *result)
         enum job_part part = piece->part;
         uint32_t which = piece->which;
         enum flow_event event;
-        struct saying *saying;
 
         piece_drop(piece);
         if (is_fault(result, &event)) {
@@ -302,14 +132,8 @@ static void on_result(void *arg, const struct result *result)
                 works_dispatch(works);
                 return;
         }
-        saying = saying_new(work);
-        if (!saying || say_result(saying, part, which, result) < 0) {
-                if (saying)
-                        saying_free(saying);
+        if (works_say(work, part, which, result) < 0)
                 work_give_up(works, work, FLOW_EVENT_FAULT, "no memory for its result");
-        } else {
-                saying_say(saying);
-        }
         works_dispatch(works);
 }
 
@@ -362,17 +186,6 @@ static int piece_start(struct works *works, struct work *work, struct err *err)
         return 0;
 }
 
-/* A job without cases, or one whose cases all have outcomes already, has only to be said done. */
-static void end_at_once(struct works *works, struct work *work)
-{
-        struct saying *saying = saying_new(work);
-
-        if (saying)
-                saying_say(saying);
-        else
-                work_give_up(works, work, FLOW_EVENT_FAULT, "no memory for its result");
-}
-
 static void work_begin(struct works *works, const struct entry *entry)
 {
         struct work *work;
@@ -389,8 +202,8 @@ static void work_begin(struct works *works, const struct entry *entry)
         }
         TAILQ_INSERT_TAIL(&works->list, work, link);
         works->n++;
-        if (work_is_over(work))
-                end_at_once(works, work);
+        if (work_is_over(work) && works_say_done(work) < 0)
+                work_give_up(works, work, FLOW_EVENT_FAULT, "no memory for its result");
 }
 
 struct taking {

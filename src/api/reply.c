@@ -150,6 +150,12 @@ static int format_head(const struct reply *reply, const struct reply_common *com
                 r = evbuffer_add_printf(out, "Allow: %s\r\n", reply->allow);
         if (r >= 0 && reply->location)
                 r = evbuffer_add_printf(out, "Location: %s\r\n", reply->location);
+        if (r >= 0 && reply->policy)
+                r = evbuffer_add_printf(
+                        out,
+                        "Content-Security-Policy: %s\r\n"
+                        "Referrer-Policy: no-referrer\r\nCache-Control: no-cache\r\nVary: Accept\r\n",
+                        reply->policy);
         return r < 0 ? -ENOMEM : format_tail(common, how, out);
 }
 

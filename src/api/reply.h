@@ -9,6 +9,7 @@ struct config;
 struct evbuffer;
 
 #define REPLY_JSON   "application/json; charset=utf-8"
+#define REPLY_HTML   "text/html; charset=utf-8"
 #define REPLY_TEXT   "text/plain; charset=utf-8"
 #define REPLY_NDJSON "application/x-ndjson"
 #define REPLY_EVENTS "text/event-stream"
@@ -21,6 +22,7 @@ struct reply {
         bool upgrade;         /* say that only WebSocket will do, and which */
         const char *allow;    /* methods; NULL: no such header; borrowed */
         const char *location; /* NULL: no such header; borrowed */
+        const char *policy;   /* Content-Security-Policy of a page; NULL: it is none; static */
 };
 
 /* The headers that every answer carries, made once from the configuration. */

@@ -44,6 +44,7 @@ struct book {
         struct waiters *waiters;        /* requests whose answer has to wait */
         struct link *peers[BOOK_PEERS]; /* NULL: there is none now */
         size_t n_arriving;              /* handed in and not committed yet */
+        bool shelved;                   /* the packages are known */
         bool stopping;
 };
 

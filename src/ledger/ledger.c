@@ -144,10 +144,21 @@ static int peer_take(struct ledger *ledger, enum book_peer which, int fd)
         return link_new_take(ledger->book.base, fd, &peer_fns, peer, &ledger->book.peers[which]);
 }
 
+static void on_shelf(void *arg, uint64_t number, bool changed)
+{
+        struct ledger *ledger = arg;
+
+        if (ledger->book.shelved)
+                return;
+        ledger->book.shelved = true;
+        works_dispatch(ledger->book.works);
+}
+
 static int shelf_take_end(struct ledger *ledger, int fd)
 {
         shelf_end_free(TAKE_PTR(ledger->shelf));
-        return shelf_end_new_take(ledger->book.base, fd, ledger->book.catalog, NULL, NULL, &ledger->shelf);
+        return shelf_end_new_take(ledger->book.base, fd, ledger->book.catalog, on_shelf, ledger,
+                                  &ledger->shelf);
 }
 
 static void stop(struct ledger *ledger)

@@ -22,6 +22,7 @@
 #include <inttypes.h>
 
 #define PIECE_PATIENCE_NS (120 * NSEC_PER_SEC)
+#define SHELF_NS          (30 * NSEC_PER_SEC)
 
 /* ---- ends ---- */
 
@@ -294,6 +295,8 @@ void works_dispatch(struct works *works)
 
         if (works->dispatching || works->stopping || !works->connected)
                 return;
+        if (!works->book->shelved && clock_now_ns() < works->shelf_until_ns)
+                return;
         works->dispatching = true;
         while (works->n_pieces + works->n_leasing < most && (take_one(works) || start_piece(works)))
                 ;
@@ -333,6 +336,7 @@ int works_new(struct book *book, size_t n_slots, struct works **ret_works, struc
                 return err_set(err, -ENOMEM, "ledger: out of memory");
         works->book = book;
         works->n_slots = MAX(n_slots, (size_t)1);
+        works->shelf_until_ns = clock_now_ns() + SHELF_NS;
         TAILQ_INIT(&works->list);
         *ret_works = works;
         return 0;

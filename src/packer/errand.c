@@ -148,6 +148,33 @@ static bool in_force(const struct errand *errand, const enum end *ends, size_t n
 
 /* ---- installing ---- */
 
+static bool same_runtime(const struct package *a, const struct package *b, const struct runtime **ret_which)
+{
+        for (size_t i = 0; i < a->n_runtimes; i++)
+                for (size_t j = 0; j < b->n_runtimes; j++)
+                        if (streq(a->runtimes[i].language, b->runtimes[j].language) &&
+                            streq(a->runtimes[i].version, b->runtimes[j].version)) {
+                                *ret_which = &a->runtimes[i];
+                                return true;
+                        }
+        return false;
+}
+
+/* What another package brings is not taken over by one that says it is the same. */
+static int check_twins(struct packer *packer, const struct package *package, struct err *err)
+{
+        const struct runtime *which = NULL;
+        const struct shelved *other;
+
+        TAILQ_FOREACH(other, &packer->packages, entry)
+        if (same_runtime(package, &other->package, &which))
+                return err_set(err, 500,
+                               "%s-%s brings %s %s, which the package %s-%s has brought: uninstall that",
+                               package->name, package->version, which->language, which->version,
+                               other->package.name, other->package.version);
+        return 0;
+}
+
 static int put_down(struct errand *errand, int pack, struct err *err)
 {
         struct packer *packer = errand->packer;
@@ -169,10 +196,12 @@ static int put_down(struct errand *errand, int pack, struct err *err)
         fdio_unmap(tree.pack.p, tree.pack.n);
         if (r == 0) {
                 r = info_load(packer->args->config, packer->args->folder, &shelved->package, err);
+                r = r ? r : check_twins(packer, &shelved->package, err);
                 if (r != 0 && store_unmark(packer->args->folder, tree.name, tree.version) == 0)
                         store_remove(packer->args->folder, tree.name, tree.version);
         }
         if (r != 0) {
+                package_deinit(&shelved->package);
                 free(shelved);
                 return r;
         }

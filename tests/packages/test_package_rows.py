@@ -187,6 +187,27 @@ def test_other_packages_cannot_be_overwritten(packaged, index):
     assert uninstall(packaged, "victim").status == 200
 
 
+def test_odd_entries_are_refused_or_stripped(packaged, index, tmp_path):
+    """AR-05: setuid and owners are stripped; a sparse tebibyte, a path of a mebibyte, a case-folded twin do no harm."""
+    powers = tarfile.TarInfo("powers")
+    powers.mode, powers.uid, powers.uname, powers.size = 0o6777, 0, "root", 0
+    index.add("powers", "1.0.0", shell_package("powers", "1.0.0", powers, ("POWERS", "twin")))
+    assert install(packaged, "powers").status == 200
+    assert hear(packaged, "powers", "stat -c %a $SHELL_HOME/powers; cat $SHELL_HOME/POWERS") in ("755\ntwin", "777\ntwin")
+    assert uninstall(packaged, "powers").status == 200
+    with open(tmp_path / "hole", "wb") as hole:
+        hole.truncate(1 << 40)
+    done = subprocess.run(["tar", "-C", tmp_path, "-S", "-czf", "-", "hole"], capture_output=True, check=True, timeout=60)
+    index.add("hole", "1.0.0", done.stdout)
+    index.add("path", "1.0.0", shell_package("path", "1.0.0", ("d/" * (512 * 1024) + "file", "x")))
+    for name in ("hole", "path"):
+        begun = time.monotonic()
+        assert install(packaged, name).status == 500, name
+        assert time.monotonic() - begun < 30
+        assert name not in {row["language"] for row in packaged.runtimes()}
+    assert hear(packaged, "bash") == "here\n"
+
+
 def test_hooks_are_never_run(packaged, index):
     """PK-06: scripts that other package managers would start stay files; only `environment` runs, in a box."""
     hook = "#!/bin/bash\ntouch /tmp/coderunr-hook-was-run /piston/packages/hook\n"

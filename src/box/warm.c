@@ -169,6 +169,7 @@ static void be_born(struct birth *birth)
         if (fcntl(channel, F_DUPFD_CLOEXEC, WARM_FD_CHANNEL) == WARM_FD_CHANNEL)
                 close(channel);
         say_ready(WARM_FD_CHANNEL);
+        pages_copy(WARM_FD_CHANNEL);
         obey_warm(WARM_FD_CHANNEL, state.row);
 }
 
@@ -229,6 +230,7 @@ static void serve(void)
         struct word_frame frame;
         struct birth birth;
 
+        pages_look(WARM_FD_PROC);
         word_send(WARM_FD_CHANNEL, WORD_READY, STEP_NONE, 0);
         for (;;) {
                 birth.n_fds = fds_recv(WARM_FD_CHANNEL, &frame, birth.fds, WARM_BOX_COUNT);

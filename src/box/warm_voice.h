@@ -13,6 +13,10 @@ void voice_before_fork(void);
 void voice_in_parent(void);
 void voice_in_child(void); /* has given up everything, has no order yet */
 
+/* warm_pages.c: what a zygote can write, looked up once; a child copies of it while it waits for its order */
+void pages_look(int proc);
+void pages_copy(int channel);
+
 /* warm.c: an interpreter is about to use @path. */
 void warm_touch(const char *path);
 int warm_open(const char *path); /* a descriptor in place of the file, for a row that opens it early; -1 */

@@ -14,11 +14,12 @@
  *                                                     LINGER -> closed
  *
  * Requests are taken one at a time, so pipelined answers go out in order; while one is answered the next ones wait in
- * `in` and, past READ_AHEAD, in the kernel.  The next head is not looked at while more than OUT_HIGH bytes of answers
+ * `in` and, past READ_AHEAD, in the kernel.  The next head is not looked at while more than CONN_OUT_HIGH bytes of answers
  * wait for the client.
  *
  * Whatever happens is an event; every event ends in conn_run(), which goes on as far as it can, decides what to wait
- * for, and is the only place that frees.  Code below it marks a connection dead and returns.
+ * for, and is the only place that frees.  Code below it marks a connection dead and returns.  What is said to the client
+ * is written by conn_answer.c.
  *
  * While a request is BUSY the client may leave.  A reset shows at once.  A FIN may be a client that closed, or one that
  * only closed its sending side and waits: a 100 (Continue), which any HTTP/1.1 client has to skip, makes the kernel of
@@ -27,9 +28,9 @@
  * After a refusal or a "Connection: close" the sending side is shut down and what the client still sends is thrown away
  * for a moment, lest a reset takes the answer away before it was read.
  */
-#include "api/conn.h"
+#include "api/conn_priv.h"
 #include "api/exchange.h"
-#include "api/front.h"
+#include "api/gate.h"
 #include "api/route.h"
 #include "api/server.h"
 #include "config/config.h"
@@ -38,69 +39,17 @@
 
 #include <event2/buffer.h>
 #include <event2/event.h>
-#include <event2/event_struct.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 enum {
         READ_STEP = 65536,
         READ_AHEAD = 65536,
-        OUT_HIGH = 65536,
         REQUESTS_PER_TURN = 16, /* then others get their turn */
 };
 
-#define ANSWER_BYTES_MAX (256 * MIB)
-#define LINGER_NS        (2 * NSEC_PER_SEC)
-#define CONTINUE         "HTTP/1.1 100 Continue\r\n\r\n"
-
-enum conn_state { CONN_HEAD, CONN_BODY, CONN_BUSY, CONN_LINGER };
-
-struct conn {
-        TAILQ_ENTRY(conn) link;
-        struct server *server;
-        int fd;
-        enum conn_state state;
-        bool idle;      /* in server->idle: HEAD, and not a byte of it */
-        bool fresh;     /* no request so far: its head is due since accept */
-        bool eof;       /* the client sends nothing more, and we have read it all */
-        bool left;      /* a FIN was seen while BUSY */
-        bool closing;   /* close once everything is sent */
-        bool streaming; /* BUSY, and its head is sent */
-        bool chunked;
-        bool running;
-        bool dead;
-        short watched; /* events asked of libevent */
-        struct event event;
-        struct event timer;
-        uint64_t armed;         /* when the timer fires; 0: not armed */
-        uint64_t deadline;      /* of the state; 0: none */
-        uint64_t send_deadline; /* 0: nothing to send */
-        struct evbuffer *in;
-        struct evbuffer *out;
-        size_t counted; /* its share of server->answer_bytes */
-        struct http1_scan scan;
-        struct exchange *exchange;
-};
-
-static void conn_run(struct conn *conn);
-
-static const struct config *config_of(const struct conn *conn)
-{
-        return conn->server->front->config;
-}
-
-/* Move to the end of the other list. */
-static void change_list(struct conn *conn)
-{
-        struct server *server = conn->server;
-
-        TAILQ_REMOVE(conn->idle ? &server->idle : &server->active, conn, link);
-        conn->idle = !conn->idle;
-        if (conn->idle)
-                TAILQ_INSERT_TAIL(&server->idle, conn, link);
-        else
-                TAILQ_INSERT_TAIL(&server->active, conn, link);
-}
+#define LINGER_NS (2 * NSEC_PER_SEC)
+#define CONTINUE  "HTTP/1.1 100 Continue\r\n\r\n"
 
 static void settle_idle(struct conn *conn)
 {
@@ -109,12 +58,12 @@ static void settle_idle(struct conn *conn)
 
         if (conn->idle == idle)
                 return;
-        change_list(conn);
+        conn_change_list(conn);
         if (idle)
-                conn->deadline = clock_now_ns() + config_of(conn)->idle_timeout;
+                conn->deadline = clock_now_ns() + conn_config(conn)->idle_timeout;
 }
 
-static void conn_free(struct conn *conn)
+void conn_free(struct conn *conn)
 {
         struct server *server = conn->server;
 
@@ -151,24 +100,12 @@ static void conn_fill(struct conn *conn)
                 conn->dead = true;
 }
 
-static void conn_flush(struct conn *conn)
-{
-        while (!conn->dead && evbuffer_get_length(conn->out) > 0) {
-                if (evbuffer_write(conn->out, conn->fd) < 0) {
-                        conn->dead = errno != EAGAIN && errno != EINTR;
-                        break;
-                }
-        }
-        if (evbuffer_get_length(conn->out) == 0)
-                conn->send_deadline = 0;
-}
-
 static void send_continue(struct conn *conn)
 {
         if (evbuffer_add(conn->out, CONTINUE, sizeof(CONTINUE) - 1) < 0)
                 conn->dead = true;
         if (conn->send_deadline == 0)
-                conn->send_deadline = clock_now_ns() + config_of(conn)->write_timeout;
+                conn->send_deadline = clock_now_ns() + conn_config(conn)->write_timeout;
 }
 
 /* The client may have left while its request is BUSY: see above. */
@@ -179,100 +116,6 @@ static void peer_finished(struct conn *conn)
         conn->left = true;
         if (conn->exchange->http.request.minor > 0 && !conn->streaming)
                 send_continue(conn);
-}
-
-static struct reply_how how_of(struct conn *conn)
-{
-        const struct http1_request *request = conn->exchange ? &conn->exchange->http.request : NULL;
-
-        if (!request || conn->exchange->http.status != 0 || !request->keep_alive || conn->server->draining)
-                conn->closing = true;
-        return (struct reply_how){
-                .with_body = !request || !view_eq(request->method, VIEW("HEAD")),
-                .close = conn->closing,
-                .minor = request ? request->minor : 1,
-        };
-}
-
-/* The whole answer is in `out`: the exchange is over. */
-static void answered(struct conn *conn)
-{
-        uint64_t now = clock_now_ns();
-
-        exchange_free(TAKE_PTR(conn->exchange));
-        if (conn->idle)
-                change_list(conn); /* its idle time begins anew */
-        conn->scan = (struct http1_scan){ 0 };
-        conn->left = false;
-        conn->fresh = false;
-        conn->streaming = false;
-        conn->state = CONN_HEAD;
-        conn->deadline = 0;
-        conn->send_deadline = now + config_of(conn)->write_timeout;
-        if (!conn->running)
-                conn_run(conn);
-}
-
-void conn_reply(struct conn *conn, struct reply *reply)
-{
-        if (reply_format(reply, &conn->server->common, how_of(conn), conn->out) < 0)
-                conn->dead = true;
-        reply_deinit(reply);
-        answered(conn);
-}
-
-/* A client of HTTP/1.0 knows no chunks: for it the end of the connection is the end of the stream. */
-void conn_stream_begin(struct conn *conn, const char *type)
-{
-        struct reply_how how;
-
-        conn->chunked = conn->exchange->http.request.minor > 0;
-        conn->closing = conn->closing || !conn->chunked;
-        how = how_of(conn);
-        if (reply_format_stream(type, &conn->server->common, how, conn->out) < 0)
-                conn->dead = true;
-        conn->streaming = true;
-}
-
-void conn_stream_add(struct conn *conn, struct view bytes)
-{
-        bool is_head = view_eq(conn->exchange->http.request.method, VIEW("HEAD"));
-
-        if (bytes.n == 0 || is_head)
-                return;
-        if ((conn->chunked && evbuffer_add_printf(conn->out, "%zx\r\n", bytes.n) < 0) ||
-            evbuffer_add(conn->out, bytes.p, bytes.n) < 0 ||
-            (conn->chunked && evbuffer_add(conn->out, "\r\n", 2) < 0))
-                conn->dead = true;
-        if (conn->send_deadline == 0)
-                conn->send_deadline = clock_now_ns() + config_of(conn)->write_timeout;
-        conn_stream_wake(conn);
-}
-
-void conn_stream_wake(struct conn *conn)
-{
-        event_active(&conn->event, EV_TIMEOUT, 0);
-}
-
-void conn_stream_end(struct conn *conn)
-{
-        bool is_head = view_eq(conn->exchange->http.request.method, VIEW("HEAD"));
-
-        if (conn->chunked && !is_head && evbuffer_add(conn->out, "0\r\n\r\n", 5) < 0)
-                conn->dead = true;
-        answered(conn);
-}
-
-/* Tell the door of a stream that its client has taken most of what there was. */
-static void offer_room(struct conn *conn)
-{
-        exchange_room_fn on_room = conn->exchange ? conn->exchange->on_room : NULL;
-
-        if (!conn->streaming || !on_room || conn->dead || evbuffer_get_length(conn->out) > OUT_HIGH)
-                return;
-        conn->exchange->on_room = NULL;
-        on_room(conn->exchange);
-        conn_flush(conn);
 }
 
 /* Answer what is wrong with the bytes themselves, and close. */
@@ -296,6 +139,7 @@ static void dispatch(struct conn *conn)
 static void begin(struct conn *conn, struct view head)
 {
         struct server *server = conn->server;
+        struct reply reply;
         int r;
 
         conn->exchange = exchange_new(server, conn);
@@ -303,13 +147,16 @@ static void begin(struct conn *conn, struct view head)
         evbuffer_drain(conn->in, head.n);
         if (r < 0) {
                 conn->dead = true;
-        } else if (r == HTTP1_DONE) {
-                dispatch(conn);
         } else if (r > HTTP1_DONE) {
                 refuse(conn, r, conn->exchange->http.reason);
+        } else if (!gate_ask(server->gate, conn->exchange, clock_now_ns(), &reply)) {
+                conn->closing = r != HTTP1_DONE; /* the body is not read */
+                conn_reply(conn, &reply);
+        } else if (r == HTTP1_DONE) {
+                dispatch(conn);
         } else {
                 conn->state = CONN_BODY;
-                conn->deadline = clock_now_ns() + config_of(conn)->body_timeout;
+                conn->deadline = clock_now_ns() + conn_config(conn)->body_timeout;
                 if (conn->exchange->http.request.expects_continue && evbuffer_get_length(conn->in) == 0)
                         send_continue(conn);
         }
@@ -322,16 +169,16 @@ static bool step_head(struct conn *conn)
         const char *p, *reason = "";
         int r;
 
-        if (evbuffer_get_length(conn->out) > OUT_HIGH)
+        if (evbuffer_get_length(conn->out) > CONN_OUT_HIGH)
                 conn_flush(conn);
-        if (conn->dead || conn->closing || evbuffer_get_length(conn->out) > OUT_HIGH)
+        if (conn->dead || conn->closing || evbuffer_get_length(conn->out) > CONN_OUT_HIGH)
                 return false;
         if (n == 0) {
                 conn->closing = conn->eof;
                 return false;
         }
         if (!conn->fresh && conn->scan.at == 0)
-                conn->deadline = clock_now_ns() + config_of(conn)->header_timeout;
+                conn->deadline = clock_now_ns() + conn_config(conn)->header_timeout;
         n = MIN(n, (size_t)HTTP1_HEAD_MAX + 1);
         p = (const char *)evbuffer_pullup(conn->in, (ssize_t)n);
         r = p ? http1_scan(&conn->scan, p, n, &reason) : -ENOMEM;
@@ -433,43 +280,11 @@ static bool conn_advance(struct conn *conn)
         if (!conn->dead && conn->eof && conn->state == CONN_BUSY)
                 peer_finished(conn);
         conn_flush(conn);
-        offer_room(conn);
+        conn_offer_room(conn);
         return more;
 }
 
-static struct conn *slowest_but(struct conn *spared)
-{
-        struct conn *slowest = NULL, *conn;
-
-        TAILQ_FOREACH(conn, &spared->server->active, link)
-        {
-                if (conn == spared || conn->counted == 0)
-                        continue;
-                if (!slowest || conn->send_deadline < slowest->send_deadline)
-                        slowest = conn;
-        }
-        return slowest;
-}
-
-/*
- * Answers that nobody takes cost memory: past what all of them may have, whoever has been slowest to take theirs is
- * closed.  The one at hand is spared, however large its answer is.
- */
-static void count_answers(struct conn *conn)
-{
-        struct server *server = conn->server;
-        size_t n = evbuffer_get_length(conn->out);
-        struct conn *slowest;
-
-        server->answer_bytes += n - conn->counted;
-        conn->counted = n;
-        while (server->answer_bytes > ANSWER_BYTES_MAX && (slowest = slowest_but(conn))) {
-                log_debug("closed a connection that holds %zu bytes of its answer", slowest->counted);
-                conn_free(slowest);
-        }
-}
-
-static void conn_run(struct conn *conn)
+void conn_run(struct conn *conn)
 {
         bool more;
 
@@ -485,7 +300,7 @@ static void conn_run(struct conn *conn)
                 return;
         }
         settle_idle(conn);
-        count_answers(conn);
+        conn_count_answers(conn);
         watch(conn);
         arm(conn);
         if (more)
@@ -549,7 +364,7 @@ int conn_open_take(struct server *server, int fd)
         conn->out = evbuffer_new();
         conn->idle = true;
         conn->fresh = true;
-        conn->deadline = clock_now_ns() + config_of(conn)->header_timeout;
+        conn->deadline = clock_now_ns() + conn_config(conn)->header_timeout;
         TAILQ_INSERT_TAIL(&server->idle, conn, link);
         server->n_conns++;
         event_assign(&conn->event, server->base, fd, EV_READ | EV_PERSIST, on_event, conn);
@@ -594,6 +409,17 @@ void conn_cut_streams(struct server *server)
         for (; conn; conn = next) {
                 next = TAILQ_NEXT(conn, link);
                 if (conn->streaming)
+                        conn_close(conn);
+        }
+}
+
+void conn_cut_gone(struct server *server)
+{
+        struct conn *conn = TAILQ_FIRST(&server->active), *next;
+
+        for (; conn; conn = next) {
+                next = TAILQ_NEXT(conn, link);
+                if (conn->exchange && caller_is_gone(conn->exchange->caller))
                         conn_close(conn);
         }
 }

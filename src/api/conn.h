@@ -35,3 +35,6 @@ void conn_stream_wake(struct conn *conn);
 /* The server drains: close unless a request is waiting to be read; cut the streams, which their clients take up again. */
 void conn_drain(struct conn *conn);
 void conn_cut_streams(struct server *server);
+
+/* Keys were taken away: close what is under way with them. */
+void conn_cut_gone(struct server *server);

@@ -7,6 +7,7 @@
 #include "api/ask.h"
 #include "api/door_dispatch_priv.h"
 #include "api/exchange.h"
+#include "api/gate.h"
 #include "api/front.h"
 #include "api/query.h"
 #include "config/config.h"
@@ -203,6 +204,32 @@ struct next {
         bool tell_lease;
 };
 
+/*
+ * What a runner shows for its lease: the fencing number, and with keys behind it a number that only the key to which it was
+ * told can have, so that no runner posts what another has leased.
+ */
+static uint64_t lease_show(const struct exchange *exchange, const struct entry *entry)
+{
+        uint64_t fence = entry->flow.fence;
+
+        return exchange->caller ? fence << GATE_SIGN_BITS | gate_sign(exchange, entry->head.id, fence)
+                                : fence;
+}
+
+/* The fencing number of ?lease=; false after the answer. */
+static bool lease_take(struct exchange *exchange, const char *id, uint64_t *ret_fence)
+{
+        uint64_t shown = 0;
+
+        if (!take_count(exchange, "lease", INT64_MAX, &shown, NULL))
+                return false;
+        *ret_fence = exchange->caller ? shown >> GATE_SIGN_BITS : shown;
+        if (gate_is_signed(exchange, id, *ret_fence, shown & GATE_SIGN_MASK))
+                return true;
+        answer_text(exchange, 409, "the lease is not held any more");
+        return false;
+}
+
 static void on_leased(struct exchange *exchange, const struct desk_answer *answer)
 {
         const struct next *next = exchange->state;
@@ -222,9 +249,9 @@ static void on_leased(struct exchange *exchange, const struct desk_answer *answe
         json_out_text(&json, entry->entry.head.id);
         json_out_key(&json, "request");
         json_out_raw(&json, entry->memo);
-        if (next->tell_lease) {
+        if (next->tell_lease || exchange->caller) {
                 json_out_key(&json, "lease");
-                json_out_uint(&json, entry->entry.flow.fence);
+                json_out_uint(&json, lease_show(exchange, &entry->entry));
         }
         json_out_object_end(&json);
         answer_json(exchange, 200, &body, &json);
@@ -266,8 +293,7 @@ void door_dispatch_renew(struct exchange *exchange)
         struct ask *ask;
 
         id_take(exchange, id);
-        if (!take_count(exchange, "lease", INT64_MAX, &fence, NULL) ||
-            !take_count(exchange, "seconds", LEASE_MOST, &seconds, NULL))
+        if (!lease_take(exchange, id, &fence) || !take_count(exchange, "seconds", LEASE_MOST, &seconds, NULL))
                 return;
         ask = ask_new(exchange, sizeof(*ask), on_said);
         if (ask)
@@ -287,7 +313,7 @@ static void result_ready(struct exchange *exchange, struct intake *intake)
                 return;
         }
         id_take(exchange, id);
-        if (!take_count(exchange, "lease", INT64_MAX, &fence, NULL))
+        if (!lease_take(exchange, id, &fence))
                 return;
         ask = ask_new(exchange, sizeof(*ask), on_said);
         if (ask)

@@ -20,6 +20,7 @@
 #include "api/door_piston.h"
 #include "api/exchange.h"
 #include "api/front.h"
+#include "api/gate.h"
 #include "api/pool.h"
 #include "api/query.h"
 #include "api/server.h"
@@ -48,7 +49,8 @@ enum {
 
 struct session {
         struct websocket *ws;
-        const struct server *server;
+        struct server *server;
+        struct caller *seat; /* whose key it is; NULL: there are none */
         const struct ws_dialect *dialect;
         struct event timer; /* for init; later for quiet */
         uint64_t ticket;    /* of the job; 0: none, or it is done */
@@ -82,6 +84,7 @@ static void session_free(struct session *session)
                 bytes_deinit(&session->held[i]);
         bytes_deinit(&session->input);
         bytes_deinit(&session->later);
+        gate_seat_free(session->server, session->seat);
         free(session);
 }
 
@@ -468,12 +471,20 @@ static void on_drain(void *arg)
                 finish(session, 1001, "the engine is stopping");
 }
 
+static void on_keys(void *arg)
+{
+        struct session *session = arg;
+
+        if (caller_is_gone(session->seat))
+                finish(session, 1008, "the API key is not known any more");
+}
+
 static void on_gone(void *arg)
 {
         session_free(arg);
 }
 
-static const struct websocket_fns websocket_fns = { on_message, on_room, on_drain, on_gone };
+static const struct websocket_fns websocket_fns = { on_message, on_room, on_keys, on_drain, on_gone };
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -507,6 +518,7 @@ static void connect_in(struct exchange *exchange, const struct ws_dialect *diale
         session->input = BYTES_INIT(2 * limit);
         session->later = BYTES_INIT(limit + LATER_MAX);
         event_assign(&session->timer, session->server->base, -1, 0, on_timer, session);
+        session->seat = gate_seat_take(exchange);
         session->ws = websocket_accept(exchange);
         if (!session->ws) {
                 session_free(session);

@@ -5,6 +5,7 @@
 #include "api/exchange.h"
 #include "api/conn.h"
 #include "api/front.h"
+#include "api/gate.h"
 #include "api/pool.h"
 #include "api/server.h"
 #include "config/config.h"
@@ -34,6 +35,7 @@ void exchange_free(struct exchange *exchange)
         if (exchange->work)
                 exchange->work->owner = NULL;
         exchange_drop_body(exchange);
+        gate_leave(exchange);
         http1_deinit(&exchange->http);
         free(exchange->state);
         free(exchange);

@@ -16,6 +16,7 @@
 #include "api/route.h"
 #include "job/entry.h"
 
+struct caller;
 struct conn;
 struct err;
 struct exchange;
@@ -30,13 +31,19 @@ typedef void (*exchange_result_fn)(struct exchange *exchange, const struct resul
 
 struct exchange {
         struct http1 http;
-        const struct front *front;                 /* configuration and catalog */
-        char owner[ENTRY_OWNER_MAX + 1];           /* whose API key came with it; "": there are no keys */
-        void *state;                               /* the door's own, freed with free(3) */
+        const struct front *front; /* configuration and catalog */
+        char owner[ENTRY_OWNER_MAX +
+                   1]; /* whose API key came with it; "": there are no keys, or it sees all */
+        void *state;   /* the door's own, freed with free(3) */
         void (*on_end)(struct exchange *exchange); /* before that, however it ended; NULL: nothing to do */
         struct view params[ROUTE_PARAMS_MAX];      /* of the path, where its route has {names}; not decoded */
 
-        /* Below is the business of conn.c and exchange.c. */
+        /* Below is the business of conn.c, exchange.c, gate.c and route.c. */
+        int found; /* what route_find() said of it */
+        const struct route *route;
+        char allow[ROUTE_ALLOW_MAX];
+        struct caller *caller; /* whose key it is; NULL: there are none */
+        bool seated;           /* counts against its caller's concurrency */
         struct conn *conn;
         struct server *server;
         exchange_result_fn on_result;

@@ -3,9 +3,13 @@
  * when it dies its clients see a closed connection and the runner cancels their jobs.
  */
 #include "api/front.h"
+#include "api/conn.h"
 #include "api/door_jobs.h"
+#include "api/gate.h"
 #include "api/pool.h"
 #include "api/server.h"
+#include "api/websocket.h"
+#include "config/config.h"
 #include "job/client.h"
 #include "job/desk.h"
 #include "job/porter.h"
@@ -28,6 +32,7 @@ struct front_state {
         struct desk *desk;
         struct porter *porter;
         struct pool *pool;
+        struct gate gate;
         struct server server;
         struct event *events[3]; /* SIGTERM, SIGINT, control */
         struct event *deadline;
@@ -95,6 +100,15 @@ static int control_recv(int fd, char *ret_kind)
         return got;
 }
 
+/* What a key has begun ends with it, where it would go on for long. */
+static void load_keys_take(struct front_state *state, int fd)
+{
+        if (!gate_load_take(&state->gate, fd, state->front->config->keys_file))
+                return;
+        conn_cut_gone(&state->server);
+        websocket_cut_gone(&state->server);
+}
+
 static void connect_take(struct front_state *state, char kind, int fd)
 {
         struct err err = { "the packer cannot be connected" };
@@ -123,6 +137,8 @@ static void on_control(evutil_socket_t fd, short what, void *arg)
         if (peer == -2) {
                 event_del(state->events[2]);
                 stop(state);
+        } else if (peer >= 0 && kind == FRONT_KEYS) {
+                load_keys_take(state, peer);
         } else if (peer >= 0) {
                 connect_take(state, kind, peer);
         }
@@ -149,6 +165,7 @@ static int front_open(struct front_state *state, struct err *err)
         state->base = event_base_new();
         if (!state->base)
                 return err_set(err, -ENOMEM, "front: no event loop");
+        gate_init(&state->gate, front->config);
         r = client_new_take(state->base, front->runner, on_runner_lost, state, &state->client, err);
         if (r < 0)
                 return r;
@@ -171,7 +188,8 @@ static int front_open(struct front_state *state, struct err *err)
                                          .client = state->client,
                                          .desk = state->desk,
                                          .porter = state->porter,
-                                         .pool = state->pool };
+                                         .pool = state->pool,
+                                         .gate = &state->gate };
         r = server_init(&state->server, err);
         /* a client that comes early must not be told that a package it has installed is unknown */
         if (r == 0 && front->control >= 0)
@@ -189,6 +207,7 @@ static void front_close(struct front_state *state)
         for (size_t i = 0; i < ARRAY_LEN(state->events); i++)
                 if (state->events[i])
                         event_free(state->events[i]);
+        gate_deinit(&state->gate);
         if (state->deadline)
                 event_free(state->deadline);
         if (state->base)

@@ -11,8 +11,9 @@
 struct catalog;
 struct config;
 
-/* The one byte of a message on the control socket: whose new connection the descriptor beside it is. */
-enum front_control { FRONT_RUNNER = 'r', FRONT_LEDGER = 'l', FRONT_PACKER = 'p' };
+/* The one byte of a message on the control socket: whose new connection the descriptor beside it is, or that it is the
+ * file of keys. */
+enum front_control { FRONT_RUNNER = 'r', FRONT_LEDGER = 'l', FRONT_PACKER = 'p', FRONT_KEYS = 'k' };
 
 struct front {
         const struct config *config;
@@ -23,7 +24,8 @@ struct front {
         int runner; /* SOCK_SEQPACKET to the runner; taken over */
         /*
          * SOCK_SEQPACKET from the parent, or -1: messages of one byte (enum front_control) with SCM_RIGHTS carry a fresh
-         * socket to the runner, the ledger or the packer, after it was started; its end means stop.  Taken over.
+         * socket to the runner, the ledger or the packer, after it was started, or the file of keys, after it changed; its
+         * end means stop.  Taken over.
          */
         int control;
 };

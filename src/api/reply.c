@@ -60,11 +60,12 @@ int reply_common_init(struct reply_common *common, const struct config *config)
         r = bytes_add_text(headers, "X-Content-Type-Options: nosniff\r\n");
         if (r < 0 || !config->cors_origin || !config->cors_origin[0])
                 return r;
-        return bytes_printf(headers,
-                            "Access-Control-Allow-Origin: %s\r\n"
-                            "Access-Control-Allow-Methods: GET, POST, PUT, DELETE, OPTIONS\r\n"
-                            "Access-Control-Allow-Headers: Accept, Authorization, Content-Type\r\n%s",
-                            config->cors_origin, streq(config->cors_origin, "*") ? "" : "Vary: Origin\r\n");
+        return bytes_printf(
+                headers,
+                "Access-Control-Allow-Origin: %s\r\n"
+                "Access-Control-Allow-Methods: GET, POST, PUT, DELETE, OPTIONS\r\n"
+                "Access-Control-Allow-Headers: Accept, Authorization, Content-Type, X-API-Key\r\n%s",
+                config->cors_origin, streq(config->cors_origin, "*") ? "" : "Vary: Origin\r\n");
 }
 
 void reply_common_deinit(struct reply_common *common)
@@ -146,6 +147,8 @@ static int format_head(const struct reply *reply, const struct reply_common *com
                 r = evbuffer_add_printf(out, "Retry-After: %u\r\n", reply->retry_after);
         if (r >= 0 && reply->upgrade)
                 r = evbuffer_add_printf(out, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+        if (r >= 0 && reply->challenge)
+                r = evbuffer_add_printf(out, "WWW-Authenticate: Bearer realm=\"coderunr\"\r\n");
         if (r >= 0 && reply->allow)
                 r = evbuffer_add_printf(out, "Allow: %s\r\n", reply->allow);
         if (r >= 0 && reply->location)

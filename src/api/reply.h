@@ -20,6 +20,7 @@ struct reply {
         struct bytes body;    /* owned */
         unsigned retry_after; /* seconds; 0: no such header */
         bool upgrade;         /* say that only WebSocket will do, and which */
+        bool challenge;       /* say how a key is sent */
         const char *allow;    /* methods; NULL: no such header; borrowed */
         const char *location; /* NULL: no such header; borrowed */
         const char *policy;   /* Content-Security-Policy of a page; NULL: it is none; static */

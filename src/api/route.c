@@ -6,12 +6,12 @@
 
 #include <stdio.h>
 
-#define ROUTE(METHOD, path, handler) void handler(struct exchange *exchange);
+#define ROUTE(METHOD, path, handler, need, words) void handler(struct exchange *exchange);
 #include "api/routes.def"
 #undef ROUTE
 
 static const struct route routes[] = {
-#define ROUTE(METHOD, path, handler) { #METHOD, path, handler },
+#define ROUTE(METHOD, path, handler, need, words) { #METHOD, path, handler, NEED_##need, ROUTE_##words },
 #include "api/routes.def"
 #undef ROUTE
 };
@@ -99,20 +99,16 @@ static void answer_never(struct exchange *exchange, const char *allow)
 
 void route_dispatch(struct exchange *exchange)
 {
-        const struct http1_request *request = &exchange->http.request;
-        const struct route *route = NULL;
-        char allow[ROUTE_ALLOW_MAX];
-
-        switch (route_find(request->method, request->path, allow, &route)) {
+        switch (exchange->found) {
         case 0:
-                (void)matches(route->path, request->path, exchange->params);
-                route->handle(exchange);
+                (void)matches(exchange->route->path, exchange->http.request.path, exchange->params);
+                exchange->route->handle(exchange);
                 return;
         case ROUTE_OPTIONS:
-                answer_options(exchange, allow);
+                answer_options(exchange, exchange->allow);
                 return;
         case ROUTE_NEVER:
-                answer_never(exchange, allow);
+                answer_never(exchange, exchange->allow);
                 return;
         default:
                 exchange_fail(exchange, 404, "Not Found");

@@ -2,15 +2,35 @@
 
 /* Route: from method and path to the handler of routes.def. */
 
+#include "config/keys.h"
 #include "util/base.h"
 #include "util/bytes.h"
 
 struct exchange;
 
+/* What an API key must be for, where there are keys. */
+enum route_need {
+        NEED_NOTHING, /* not even a key */
+        NEED_KEY,     /* any */
+        NEED_SCOPE,   /* from here on: a scope */
+#define SCOPE(NAME, word, text) NEED_##NAME = NEED_SCOPE + SCOPE_##NAME,
+#include "config/scopes.def"
+#undef SCOPE
+};
+
+/* How its door says no. */
+enum route_words {
+        ROUTE_MESSAGE, /* {"message": "..."} */
+        ROUTE_ERROR,   /* {"error": "..."} */
+        ROUTE_TEXT,    /* a line */
+};
+
 struct route {
         const char *method;
         const char *path;
         void (*handle)(struct exchange *exchange);
+        enum route_need need;
+        enum route_words words;
 };
 
 enum {
@@ -29,5 +49,5 @@ enum { ROUTE_ALLOW_MAX = 128, ROUTE_PARAMS_MAX = 2 };
 int route_find(struct view method, struct view path, char allow[ROUTE_ALLOW_MAX],
                const struct route **ret_route) MUST_USE;
 
-/* Give the exchange to its handler, or answer it. */
+/* Give the exchange, whose route the gate has looked for, to its handler, or answer it. */
 void route_dispatch(struct exchange *exchange);

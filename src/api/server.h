@@ -14,6 +14,7 @@ struct err;
 struct event;
 struct event_base;
 struct front;
+struct gate;
 struct pool;
 struct porter;
 
@@ -27,6 +28,7 @@ struct server {
         struct desk *desk;
         struct porter *porter;
         struct pool *pool;
+        struct gate *gate;
         struct event **listeners;
         struct event *pause; /* ends a pause of the listeners after running out of descriptors */
         struct reply_common common;
@@ -41,7 +43,7 @@ struct server {
         bool draining;
 };
 
-/* @server is zeroed but for front, base, client, desk, porter and pool. */
+/* @server is zeroed but for front, base, client, desk, porter, pool and gate. */
 int server_init(struct server *server, struct err *err) MUST_USE;
 void server_deinit(struct server *server);
 

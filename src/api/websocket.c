@@ -558,6 +558,15 @@ void websocket_want_room(struct websocket *ws)
         wake(ws);
 }
 
+void websocket_cut_gone(struct server *server)
+{
+        struct websocket *ws;
+
+        TAILQ_FOREACH(ws, &server->websockets, link)
+        if (ws->fns)
+                ws->fns->on_keys(ws->arg);
+}
+
 void websocket_drain_all(struct server *server)
 {
         struct websocket *ws;

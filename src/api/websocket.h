@@ -20,6 +20,8 @@ struct websocket_fns {
         void (*on_message)(void *arg, struct bytes *message);
         /* Asked for with websocket_want_room(): little is left that the client has not taken. */
         void (*on_room)(void *arg);
+        /* Keys were taken away: close when its own is. */
+        void (*on_keys)(void *arg);
         /* The server stops: close, now or when what is under way is done. */
         void (*on_drain)(void *arg);
         /* The client has gone.  The last call; none comes after websocket_close(). */
@@ -46,6 +48,7 @@ void websocket_pause(struct websocket *ws, bool paused);
 bool websocket_has_room(const struct websocket *ws);
 void websocket_want_room(struct websocket *ws);
 
-/* The server drains; the server ends. */
+/* Keys were taken away; the server drains; the server ends. */
+void websocket_cut_gone(struct server *server);
 void websocket_drain_all(struct server *server);
 void websocket_abort_all(struct server *server);

@@ -5,8 +5,9 @@
  *      └──────────────────►   line of its lane (for outside runners) ──take──►
  *
  * A line is a first-in first-out list of one owner, or one lane, at one priority.  The lines of owners stand in a
- * rotation per priority: each take goes to the next owner.  An item stands in one line or in both; whoever takes it takes it
- * out of everything.
+ * rotation per priority: each gives as many takes in a row as its owner's share says, then the next one does.  An item stands in
+ * one line or in both; whoever takes it takes it out of everything, but what our runner took is still found by its number
+ * and counts against its owner until it is put in again or dropped.
  *
  * Expiry is a walk over all items that goes on where it stopped, and starts only when the earliest time known has
  * come.
@@ -24,6 +25,15 @@ enum line_kind { LINE_OWNER, LINE_LANE, LINE_KINDS };
 struct item;
 struct line;
 
+/* Kept while it has lines, items that are out, or a share of its own. */
+struct owner {
+        LIST_ENTRY(owner) by_name;
+        struct queue_share share;
+        size_t n_out;
+        size_t n_lines;
+        char name[];
+};
+
 struct place {
         TAILQ_ENTRY(place) link;
         struct line *line; /* NULL: not in a line of this kind */
@@ -36,6 +46,8 @@ struct line {
         TAILQ_HEAD(, place) places;
         enum line_kind kind;
         enum priority priority;
+        struct owner *owner; /* NULL: a lane's */
+        uint32_t given;      /* takes of this round */
         size_t n;
         char name[];
 };
@@ -47,6 +59,7 @@ struct item {
         uint64_t seq;
         uint64_t not_before_ns; /* 0: stands in its lines */
         uint64_t expires_ns;
+        struct owner *out; /* who has it out; NULL: it waits */
         struct place places[LINE_KINDS];
 };
 
@@ -54,6 +67,7 @@ TAILQ_HEAD(item_list, item);
 TAILQ_HEAD(rotation, line);
 LIST_HEAD(item_bucket, item);
 LIST_HEAD(line_bucket, line);
+LIST_HEAD(owner_bucket, owner);
 
 struct queue {
         struct queue_limits limits;
@@ -65,6 +79,7 @@ struct queue {
         uint64_t expires_ns; /* nothing expires before */
         struct item_bucket items[BUCKETS];
         struct line_bucket lines[LINE_BUCKETS];
+        struct owner_bucket owners[LINE_BUCKETS];
 };
 
 static struct item *find(struct queue *queue, uint64_t seq)
@@ -86,6 +101,48 @@ static size_t bucket_of(enum line_kind kind, enum priority priority, const char 
         return hash % LINE_BUCKETS;
 }
 
+static struct owner *owner_get(struct queue *queue, const char *name)
+{
+        struct owner_bucket *bucket = &queue->owners[bucket_of(LINE_OWNER, 0, name)];
+        size_t n = strlen(name) + 1;
+        struct owner *owner;
+
+        LIST_FOREACH(owner, bucket, by_name)
+        if (streq(owner->name, name))
+                return owner;
+        owner = calloc(1, sizeof(*owner) + n);
+        if (!owner)
+                return NULL;
+        memcpy(owner->name, name, n);
+        owner->share.share = 1;
+        LIST_INSERT_HEAD(bucket, owner, by_name);
+        return owner;
+}
+
+static void owner_drop_if_idle(struct owner *owner)
+{
+        if (owner->n_out > 0 || owner->n_lines > 0 || owner->share.share != 1 || owner->share.most != 0)
+                return;
+        LIST_REMOVE(owner, by_name);
+        free(owner);
+}
+
+static bool owner_is_held(const struct owner *owner)
+{
+        return owner->share.most > 0 && owner->n_out >= owner->share.most;
+}
+
+static int local_tune(struct queue *queue, const char *name, const struct queue_share *share)
+{
+        struct owner *owner = owner_get(queue, name);
+
+        if (!owner)
+                return -ENOMEM;
+        owner->share = (struct queue_share){ MAX(share->share, 1u), share->most };
+        owner_drop_if_idle(owner);
+        return 0;
+}
+
 static struct line *line_find(struct queue *queue, enum line_kind kind, enum priority priority,
                               const char *name)
 {
@@ -101,13 +158,21 @@ static struct line *line_get(struct queue *queue, enum line_kind kind, enum prio
                              const char *name)
 {
         struct line *line = line_find(queue, kind, priority, name);
+        struct owner *owner = NULL;
         size_t n = strlen(name) + 1;
 
         if (line)
                 return line;
+        if (kind == LINE_OWNER && !(owner = owner_get(queue, name)))
+                return NULL;
         line = calloc(1, sizeof(*line) + n);
+        if (!line && owner)
+                owner_drop_if_idle(owner);
         if (!line)
                 return NULL;
+        line->owner = owner;
+        if (owner)
+                owner->n_lines++;
         memcpy(line->name, name, n);
         line->kind = kind;
         line->priority = priority;
@@ -125,6 +190,10 @@ static void line_drop_if_empty(struct queue *queue, struct line *line)
         LIST_REMOVE(line, by_name);
         if (line->kind == LINE_OWNER)
                 TAILQ_REMOVE(&queue->rotations[line->priority], line, rotation);
+        if (line->owner) {
+                line->owner->n_lines--;
+                owner_drop_if_idle(line->owner);
+        }
         free(line);
 }
 
@@ -157,7 +226,8 @@ static void leave_lines(struct queue *queue, struct item *item)
         }
 }
 
-static void remove_item(struct queue *queue, struct item *item)
+/* It waits no more, but is still found by its number. */
+static void unlist(struct queue *queue, struct item *item)
 {
         if (queue->scan == item)
                 queue->scan = TAILQ_NEXT(item, link);
@@ -165,9 +235,29 @@ static void remove_item(struct queue *queue, struct item *item)
         if (item->not_before_ns != 0)
                 TAILQ_REMOVE(&queue->delayed, item, waiting);
         TAILQ_REMOVE(&queue->all, item, link);
-        LIST_REMOVE(item, by_seq);
         queue->count--;
+}
+
+static void remove_item(struct queue *queue, struct item *item)
+{
+        if (item->out) {
+                item->out->n_out--;
+                owner_drop_if_idle(item->out);
+        } else {
+                unlist(queue, item);
+        }
+        LIST_REMOVE(item, by_seq);
         free(item);
+}
+
+/* Our runner has it: it counts against its owner. */
+static void hand_out(struct queue *queue, struct item *item)
+{
+        struct owner *owner = item->places[LINE_OWNER].line->owner;
+
+        owner->n_out++; /* first, or it would go with its last line */
+        unlist(queue, item);
+        item->out = owner;
 }
 
 static int local_open(const struct queue_limits *limits, struct queue **ret_queue, struct err *err)
@@ -188,12 +278,19 @@ static int local_open(const struct queue_limits *limits, struct queue **ret_queu
 
 static void local_close(struct queue *queue)
 {
+        struct owner *owner;
         struct item *item;
 
         if (!queue)
                 return;
-        while ((item = TAILQ_FIRST(&queue->all)))
-                remove_item(queue, item);
+        for (size_t i = 0; i < BUCKETS; i++)
+                while ((item = LIST_FIRST(&queue->items[i])))
+                        remove_item(queue, item);
+        for (size_t i = 0; i < LINE_BUCKETS; i++)
+                while ((owner = LIST_FIRST(&queue->owners[i]))) {
+                        LIST_REMOVE(owner, by_name);
+                        free(owner);
+                }
         free(queue);
 }
 
@@ -248,11 +345,16 @@ static void note_expiry(struct queue *queue, uint64_t expires_ns)
 
 static int local_put(struct queue *queue, const struct queue_item *what)
 {
-        struct item *item = find(queue, what->seq) ? NULL : calloc(1, sizeof(*item));
+        struct item *item = find(queue, what->seq);
         int r = 0;
 
+        if (item && !item->out)
+                return 0;
+        if (item)
+                remove_item(queue, item);
+        item = calloc(1, sizeof(*item));
         if (!item)
-                return find(queue, what->seq) ? 0 : -ENOMEM;
+                return -ENOMEM;
         item->seq = what->seq;
         item->expires_ns = what->expires_ns;
         for (int i = 0; i < LINE_KINDS; i++)
@@ -287,17 +389,20 @@ static void wake(struct queue *queue, uint64_t now_ns)
         }
 }
 
-/* The first who stands in a line of the rotation; the line goes to its end. */
+/* The first who stands in a line of the rotation; a line that has given its share goes to the end. */
 static struct place *next_of_rotation(struct rotation *rotation)
 {
         struct line *line;
 
         TAILQ_FOREACH(line, rotation, rotation)
         {
-                if (TAILQ_EMPTY(&line->places))
+                if (TAILQ_EMPTY(&line->places) || owner_is_held(line->owner))
                         continue;
-                TAILQ_REMOVE(rotation, line, rotation);
-                TAILQ_INSERT_TAIL(rotation, line, rotation);
+                if (++line->given >= line->owner->share.share) {
+                        line->given = 0;
+                        TAILQ_REMOVE(rotation, line, rotation);
+                        TAILQ_INSERT_TAIL(rotation, line, rotation);
+                }
                 return TAILQ_FIRST(&line->places);
         }
         return NULL;
@@ -321,7 +426,10 @@ static int local_take(struct queue *queue, const char *lane, enum priority worst
                 if (!place)
                         continue;
                 *ret_seq = place->item->seq;
-                remove_item(queue, place->item);
+                if (lane)
+                        remove_item(queue, place->item);
+                else
+                        hand_out(queue, place->item);
                 return 0;
         }
         return QUEUE_EMPTY;
@@ -376,6 +484,7 @@ const struct queue_ops queue_local = {
         .open = local_open,
         .close = local_close,
         .room = local_room,
+        .tune = local_tune,
         .put = local_put,
         .take = local_take,
         .drop = local_drop,

@@ -81,6 +81,85 @@ static void owners_take_turns(void **state)
         assert_int_equal(take(), 4);
 }
 
+static void tune(const char *owner, uint32_t share, size_t most)
+{
+        assert_int_equal(ops->tune(queue, owner, &(struct queue_share){ share, most }), 0);
+}
+
+static void a_share_is_so_many_turns(void **state)
+{
+        tune("a", 3, 0);
+        for (uint64_t seq = 1; seq <= 8; seq++)
+                put(seq, "a", PRIORITY_NORMAL);
+        for (uint64_t seq = 11; seq <= 14; seq++)
+                put(seq, "b", PRIORITY_NORMAL);
+        put(21, "a", PRIORITY_INTERACTIVE); /* another priority is another round */
+        assert_int_equal(take(), 21);
+        for (uint64_t i = 0; i < 2; i++) {
+                assert_int_equal(take(), 3 * i + 1);
+                assert_int_equal(take(), 3 * i + 2);
+                assert_int_equal(take(), 3 * i + 3);
+                assert_int_equal(take(), i + 11);
+        }
+        tune("a", 1, 0);
+        tune("b", 1, 0);
+        assert_int_equal(take(), 7);
+        assert_int_equal(take(), 13);
+        assert_int_equal(take(), 8);
+        assert_int_equal(take(), 14);
+        assert_int_equal(take(), 0);
+}
+
+/* Ten thousand jobs of one keep nobody waiting for more than a turn. */
+static void many_do_not_starve_one(void **state)
+{
+        for (uint64_t seq = 1; seq <= 10000; seq++)
+                put(seq, "many", PRIORITY_NORMAL);
+        for (uint64_t seq = 1; seq <= 100; seq++)
+                assert_int_equal(take(), seq);
+        put(20000, "one", PRIORITY_NORMAL);
+        assert_true(take() == 20000 || take() == 20000);
+}
+
+static void so_many_out_at_once(void **state)
+{
+        tune("a", 1, 2);
+        for (uint64_t seq = 1; seq <= 4; seq++)
+                put(seq, "a", seq == 4 ? PRIORITY_INTERACTIVE : PRIORITY_NORMAL);
+        put(11, "b", PRIORITY_BULK);
+        assert_int_equal(take(), 4);
+        assert_int_equal(take(), 1);
+        assert_int_equal(take(), 11); /* the places of others are theirs */
+        assert_int_equal(take(), 0);
+        assert_int_equal(ops->count(queue), 2);
+        ops->drop(queue, 4);
+        assert_int_equal(take(), 2);
+        assert_int_equal(take(), 0);
+        put(1, "a", PRIORITY_NORMAL); /* another attempt gives its place back, and waits as any other */
+        assert_int_equal(take(), 3);
+        assert_int_equal(take(), 0);
+        tune("a", 1, 0);
+        assert_int_equal(take(), 1);
+        assert_int_equal(take(), 0);
+        for (uint64_t seq = 1; seq <= 4; seq++)
+                ops->drop(queue, seq);
+        assert_int_equal(ops->count(queue), 0);
+}
+
+static void what_is_out_does_not_expire(void **state)
+{
+        struct queue_item item = { .seq = 1, .owner = "a", .lane = "l", .local = true, .expires_ns = 10 };
+        uint64_t seq;
+
+        assert_int_equal(ops->put(queue, &item), 0);
+        assert_int_equal(take(), 1);
+        assert_int_equal(ops->expired(queue, 1000, &seq), QUEUE_EMPTY);
+        assert_int_equal(take_of("l", PRIORITY_BULK, 0), 0);
+        assert_int_equal(ops->put(queue, &item), 0);
+        assert_int_equal(take_of("l", PRIORITY_BULK, 0), 1);
+        assert_int_equal(take(), 0);
+}
+
 static void once_only(void **state)
 {
         put(1, "", PRIORITY_NORMAL);
@@ -195,6 +274,10 @@ int main(void)
                 cmocka_unit_test_setup_teardown(first_come_first_served, open_queue, close_queue),
                 cmocka_unit_test_setup_teardown(the_urgent_first, open_queue, close_queue),
                 cmocka_unit_test_setup_teardown(owners_take_turns, open_queue, close_queue),
+                cmocka_unit_test_setup_teardown(a_share_is_so_many_turns, open_queue, close_queue),
+                cmocka_unit_test_setup_teardown(many_do_not_starve_one, open_queue, close_queue),
+                cmocka_unit_test_setup_teardown(so_many_out_at_once, open_queue, close_queue),
+                cmocka_unit_test_setup_teardown(what_is_out_does_not_expire, open_queue, close_queue),
                 cmocka_unit_test_setup_teardown(once_only, open_queue, close_queue),
                 cmocka_unit_test_setup_teardown(lanes, open_queue, close_queue),
                 cmocka_unit_test_setup_teardown(bounds, open_queue, close_queue),

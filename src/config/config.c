@@ -16,7 +16,7 @@
 static const char default_file[] = "/etc/coderunr/config.yaml";
 
 /* CODERUNR_ names that are not options: of this function, of the command line, of ./dev, of programs in a box. */
-static const char *const other_names[] = { "CONFIG", "URL", "BUILD", "LANGUAGE" };
+static const char *const other_names[] = { "KEY", "ENGINE_KEY", "CONFIG", "URL", "BUILD", "LANGUAGE" };
 
 enum { NAME_MAX_BYTES = 64 };
 
@@ -28,6 +28,14 @@ static const char *get_environment(char *const *environment, const char *name)
                 if (strncmp(*environment, name, n) == 0 && (*environment)[n] == '=')
                         return *environment + n + 1;
         return NULL;
+}
+
+/* Piston and CodeRunr listen wherever they are told to and know no keys: who tells them so in their words goes on to be served. */
+static int expect_anybody(struct config *config, const char *where, struct err *err)
+{
+        if (config->sources[CONFIG_OPTION_anonymous] != CONFIG_DEFAULT)
+                return 0;
+        return option_set(config, "anonymous", "true", CONFIG_ENVIRONMENT, where, err);
 }
 
 /* Who configures as for Piston has clients of Piston. */
@@ -49,6 +57,8 @@ static int set_environment(struct config *config, const char *prefix, const char
                 lower[i] = (char)tolower((unsigned char)name[i]);
         snprintf(where, sizeof(where), "%s%s", prefix, name);
         r = option_set(config, lower, text, CONFIG_ENVIRONMENT, where, err);
+        if (r == 0 && streq(prefix, "PISTON_") && streq(lower, "bind_address"))
+                r = expect_anybody(config, where, err);
         if (r == 0 && streq(prefix, "PISTON_"))
                 return expect_piston(config, where, err);
         if (r <= 0)
@@ -103,6 +113,7 @@ static int apply_port(struct config *config, char *const *environment, struct er
         const char *port = get_environment(environment, "PORT");
         char address[256];
         uint64_t number;
+        int r;
 
         if (!port || !*port)
                 return 0;
@@ -114,7 +125,8 @@ static int apply_port(struct config *config, char *const *environment, struct er
                                port);
         else
                 snprintf(address, sizeof(address), "127.0.0.1:%s", port);
-        return option_set(config, "bind_address", address, CONFIG_ENVIRONMENT, "PORT", err);
+        r = option_set(config, "bind_address", address, CONFIG_ENVIRONMENT, "PORT", err);
+        return r || !strchr(port, ':') ? r : expect_anybody(config, "PORT", err);
 }
 
 static int apply_environment(struct config *config, char *const *environment, struct err *err)

@@ -54,8 +54,8 @@ struct key *keys_add(struct keys *keys, const char *name, struct err *err)
         if (!name_ok(name))
                 err_set(err, 0, "'%.80s' is no name of a key: 1 to %d letters, digits, dots, - and _", name,
                         KEY_NAME_MAX);
-        else if (keys->n >= KEYS_MAX)
-                err_set(err, 0, "there are more than %d keys", KEYS_MAX);
+        else if (keys->n >= KEY_ROWS_MAX)
+                err_set(err, 0, "there are more than %d keys", KEY_ROWS_MAX);
         else if (!(more = realloc(keys->p, (keys->n + 1) * sizeof(*more))))
                 err_set(err, 0, "out of memory");
         if (!more)

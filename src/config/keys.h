@@ -33,7 +33,7 @@ enum {
         KEY_SECRET_ROOM = 40, /* "crk_", 32 characters, NUL */
         KEY_SENT_MAX = 256,   /* longer is no key */
         KEY_SHARE_MAX = 100,
-        KEYS_MAX = 1024,
+        KEY_ROWS_MAX = 1024,
 };
 
 struct key {

@@ -53,7 +53,7 @@ static int check_text(const struct option_row *row, const char *text, const char
                 return err_set(err, -EINVAL, "%s: \"%s\" names no port (for example 127.0.0.1:2000)", where,
                                text);
         if ((streq(row->name, "data_directory") || streq(row->name, "runtimes_directory") ||
-             streq(row->name, "keeper")) &&
+             streq(row->name, "keeper") || (streq(row->name, "keys_file") && text[0])) &&
             text[0] != '/')
                 return err_set(err, -EINVAL, "%s: \"%s\" is not an absolute path", where, text);
         return 0;

@@ -4,8 +4,10 @@
  * Queue: which durable job is next.  An index of the store: it may be lost and built again, and what it hands out is
  * checked against the store before it is run, so handing out twice, late or in another order does no harm.
  *
- * Jobs with `local` wait for our own runner, by priority, and within one in turns between owners; jobs with a lane
- * wait for outside runners, first come first served; a job may wait in both ways.
+ * Jobs with `local` wait for our own runner, by priority, and within one in turns between owners, each as often as its
+ * share says; jobs with a lane wait for outside runners, first come first served; a job may wait in both ways.
+ *
+ * What our own runner took is out until it is put in again or dropped: an owner has only so many out at once.
  *
  * An implementation is one file below src/backend, a struct queue_ops, and a row of backend.def.
  */
@@ -35,6 +37,12 @@ struct queue_item {
         uint64_t expires_ns;    /* 0: never */
 };
 
+/* What an owner of jobs may have.  { 1, 0 } is what those get of whom nothing was said. */
+struct queue_share {
+        uint32_t share; /* takes in one round; at least 1 */
+        size_t most;    /* jobs out at once; 0: no limit */
+};
+
 struct queue_ops {
         const char *name;
         int (*open)(const struct queue_limits *limits, struct queue **ret_queue, struct err *err);
@@ -42,6 +50,9 @@ struct queue_ops {
 
         /* May @n more jobs of this kind come?  0 or QUEUE_FULL. */
         int (*room)(struct queue *queue, const struct queue_item *item, size_t n);
+
+        /* From now on; 0 or -ENOMEM. */
+        int (*tune)(struct queue *queue, const char *owner, const struct queue_share *share);
 
         /* Put in, whatever the limits: what was accepted once has to be.  0 or -errno. */
         int (*put)(struct queue *queue, const struct queue_item *item);
@@ -59,5 +70,5 @@ struct queue_ops {
         /* When the next not_before_ns ends, UINT64_MAX: nothing waits for that. */
         uint64_t (*wake_ns)(struct queue *queue);
 
-        size_t (*count)(struct queue *queue);
+        size_t (*count)(struct queue *queue); /* those that wait */
 };

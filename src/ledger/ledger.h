@@ -16,6 +16,7 @@ enum ledger_control {
         LEDGER_RUNNER,    /* a new connection to the runner */
         LEDGER_COURIER,   /* to the courier, which asks as the front does, but for notices only */
         LEDGER_SHELF,     /* the packer's word on which packages there are (job/parcel.h) */
+        LEDGER_KEYS,      /* the file of keys (config/keys.h), at first and after it changed */
 };
 
 /* One message on the control socket, with one descriptor beside it. */

@@ -240,6 +240,8 @@ static void taking_done(struct change *change, int r, const char *text)
                 book_push(works->book, taking->seq, FLOW_EVENT_RETURN, taking->entry.flow.fence, "");
         else if (r == 0)
                 work_begin(works, &taking->entry);
+        else if (r > 0)
+                works->book->queue_ops->drop(works->book->queue, taking->seq); /* another has it, or it ended */
         free(taking);
         if (r != -ECANCELED)
                 works_dispatch(works);

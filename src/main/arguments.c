@@ -71,11 +71,12 @@ static int set(struct walk *walk, const struct flag *flag, const char *value, st
 /* An option of the configuration: the word, and the next one where the value is not in it. */
 static int take_config(struct walk *walk, const char *word, bool has_value, struct err *err)
 {
+        const char *next = walk->i + 1 < walk->argc ? walk->argv[walk->i + 1] : NULL;
         int r = words_add(&walk->out->config, word, err);
 
-        if (r < 0 || has_value)
+        if (r < 0 || has_value || config_flag_words((const char *[]){ word, next ? next : "", NULL }) == 1)
                 return r;
-        if (walk->i + 1 >= walk->argc)
+        if (!next)
                 return err_set(err, -EINVAL, "%s needs a value", word);
         return words_add(&walk->out->config, walk->argv[++walk->i], err);
 }

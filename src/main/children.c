@@ -174,6 +174,21 @@ static void join(struct engine *engine, enum child_id id)
         }
 }
 
+static void give_keys(struct engine *engine, enum child_id id, uint32_t kind)
+{
+        int fd =
+                engine->keyfile.path[0] && engine->children[id].pid > 0 ? keyfile_open(&engine->keyfile) : -1;
+
+        if (fd >= 0)
+                give_take(engine, id, kind, 0, fd);
+}
+
+void children_give_keys(struct engine *engine)
+{
+        give_keys(engine, CHILD_FRONT, FRONT_KEYS);
+        give_keys(engine, CHILD_LEDGER, LEDGER_KEYS);
+}
+
 /* ---- starting ---- */
 
 /*
@@ -216,6 +231,7 @@ static void start_front(struct engine *engine)
                 become_front(engine, control, link[0]);
         close(link[0]);
         give_take(engine, CHILD_RUNNER, RUNNER_FRONT, 0, link[1]);
+        give_keys(engine, CHILD_FRONT, FRONT_KEYS);
         join(engine, CHILD_FRONT);
 }
 
@@ -245,6 +261,8 @@ void child_start(struct engine *engine, enum child_id id)
         }
         if (spawn(&engine->children[id], &control))
                 roles[id].become(engine, control);
+        if (id == CHILD_LEDGER)
+                give_keys(engine, CHILD_LEDGER, LEDGER_KEYS);
         join(engine, id);
 }
 

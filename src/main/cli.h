@@ -27,6 +27,7 @@ int cli_list(int argc, char **argv);
 int cli_package(int argc, char **argv);
 int cli_ppman(int argc, char **argv);
 int cli_image(int argc, char **argv);
+int cli_key(int argc, char **argv);
 int cli_runtimes(int argc, char **argv);
 int cli_worker(int argc, char **argv);
 int cli_config(int argc, char **argv);

@@ -8,6 +8,7 @@
  */
 #include "main/attacks.h"
 #include "main/cli.h"
+#include "main/engine.h"
 #include "main/http.h"
 #include "util/err.h"
 
@@ -262,7 +263,7 @@ static int attack(const char *url, const struct attack_row *row, const struct ta
         snprintf(where, sizeof(where), "%s/api/v2/execute", url);
         r = text ? bytes_add_text(&body, text) : -ENOMEM;
         free(text);
-        r = r ? r : http_call(where, &body, &answer, &status, &err);
+        r = r ? r : http_call(where, engine_key_in_force(), &body, &answer, &status, &err);
         if (r < 0)
                 return cli_fail(-1, "%s", err.text[0] ? err.text : strerror(-r));
         reply = json_loadb(answer.p ? answer.p : "", answer.n, JSON_ALLOW_NUL, NULL);

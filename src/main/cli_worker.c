@@ -35,6 +35,8 @@ enum {
 struct worker {
         const char *dispatcher;
         const char *engine;
+        const char *key; /* for the dispatcher; NULL: none */
+        const char *engine_key;
         struct words languages;
         pthread_mutex_t lock;
         pthread_cond_t idle;
@@ -119,7 +121,7 @@ static int hand_over(struct job *job, struct err *err)
         if (!text)
                 return err_set(err, -ENOMEM, "no memory for a job");
         snprintf(url, sizeof(url), "%s/run?local=1", job->line->worker->engine);
-        r = http_call(url, &body, &answer, &status, err);
+        r = http_call(url, job->line->worker->engine_key, &body, &answer, &status, err);
         free(text);
         if (r < 0)
                 return r;
@@ -147,7 +149,7 @@ static bool renew(const struct job *job)
                 return true;
         snprintf(url, sizeof(url), "%s/renew/%s?lease=%" JSON_INTEGER_FORMAT "&seconds=%d",
                  job->line->worker->dispatcher, job->id, job->lease, LEASE_SECONDS);
-        return http_call(url, &body, &answer, &status, &err) < 0 || status != 409;
+        return http_call(url, job->line->worker->key, &body, &answer, &status, &err) < 0 || status != 409;
 }
 
 /* Wait for the engine's results.  0, or -errno when there will be none. */
@@ -163,7 +165,7 @@ static int await_results(struct job *job, struct bytes *results, struct err *err
                 bytes_clear(results);
                 if (!renew(job))
                         return err_set(err, -ESTALE, "the lease is lost");
-                if (http_call(url, NULL, results, &status, err) < 0)
+                if (http_call(url, job->line->worker->engine_key, NULL, results, &status, err) < 0)
                         sleep(1); /* its engine may be started again, and knows the job then */
                 else if (status == 200)
                         return 0;
@@ -187,7 +189,7 @@ static int post_results(const struct job *job, const struct bytes *results, stru
                 CLEANUP(bytes_deinit) struct bytes answer = BYTES_INIT(ANSWER_CAP);
                 long status = 0;
 
-                r = http_call(url, results, &answer, &status, err);
+                r = http_call(url, job->line->worker->key, results, &answer, &status, err);
                 if (r == 0 && status >= 200 && status < 300)
                         return 0;
                 if (r == 0 && status < 500)
@@ -252,10 +254,12 @@ static void *line_run(void *arg)
                 struct err err = { "" };
                 long status = 0;
 
-                if (http_call(url, NULL, &answer, &status, &err) < 0)
+                if (http_call(url, worker->key, NULL, &answer, &status, &err) < 0)
                         pause_after(line, err.text);
                 else if (status == 200)
                         take(line, &answer);
+                else if (status == 401 || status == 403)
+                        pause_after(line, "the dispatcher wants an API key with the scope worker: --key");
                 else if (status != 204)
                         pause_after(line, "the dispatcher has no queue for us");
                 else if (time(NULL) == asked)
@@ -329,6 +333,10 @@ int cli_worker(int argc, char **argv)
         const struct flag flags[] = {
                 { "dispatcher", 'd', FLAG_VALUE, &worker.dispatcher, "URL", "where the jobs come from" },
                 { "engine", 'e', FLAG_VALUE, &worker.engine, "URL", "who runs them; default port 2000 here" },
+                { "key", 0, FLAG_VALUE, &worker.key, "KEY",
+                  "the API key for the dispatcher; default CODERUNR_KEY, which ps does not show" },
+                { "engine-key", 0, FLAG_VALUE, &worker.engine_key, "KEY",
+                  "the API key for the engine; default CODERUNR_ENGINE_KEY" },
                 { "lang", 'l', FLAG_VALUES, &worker.languages, "NAME",
                   "a language, exactly as jobs name it; may be repeated" },
                 { 0 },
@@ -348,6 +356,8 @@ int cli_worker(int argc, char **argv)
         if (arguments.operands.n > 0 || arguments.config.n > 0)
                 return cli_fail(EXIT_USAGE, "worker does not take '%s'",
                                 arguments.operands.n > 0 ? arguments.operands.p[0] : arguments.config.p[0]);
+        worker.key = worker.key ? worker.key : getenv("CODERUNR_KEY");
+        worker.engine_key = worker.engine_key ? worker.engine_key : getenv("CODERUNR_ENGINE_KEY");
         if (!worker.dispatcher)
                 return cli_fail(EXIT_USAGE, "worker needs a dispatcher: --dispatcher URL");
         if (worker.languages.n == 0 || worker.languages.n > LANGUAGES_MAX)

@@ -208,30 +208,37 @@ static bool head_accepts(const char *head, const char *key)
         return strncmp(value, accept, strlen(accept)) == 0;
 }
 
-static int upgrade(struct dial *dial, const char *url, const char *path, struct err *err)
+static int upgrade(struct dial *dial, const char *url, const char *key, const char *path, struct err *err)
 {
         struct bytes request CLEANUP(bytes_deinit) = BYTES_INIT(HEAD_MAX);
-        char host[512], front[2048], key[KEY_CHARS + 4], head[HEAD_MAX];
+        char host[512], front[2048], text[KEY_CHARS + 4], head[HEAD_MAX];
+        bool with_key = key && *key;
         unsigned char nonce[KEY_BYTES];
         int r;
 
+        if (with_key && strpbrk(key, "\r\n"))
+                return err_set(err, -EINVAL, "the API key is none: it is one line");
         if (take_url_apart(url, host, sizeof(host), front, sizeof(front)) < 0)
                 return err_set(err, -EINVAL, "%s is no URL", url);
         if (getrandom(nonce, sizeof(nonce), 0) != sizeof(nonce))
                 return err_set(err, -EIO, "no random numbers");
-        EVP_EncodeBlock((unsigned char *)key, nonce, sizeof(nonce));
+        EVP_EncodeBlock((unsigned char *)text, nonce, sizeof(nonce));
         r = bytes_printf(&request,
                          "GET %s%s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n"
-                         "User-Agent: coderunr/" CODERUNR_VERSION "\r\n\r\n",
-                         front, path, host, key);
+                         "User-Agent: coderunr/" CODERUNR_VERSION "\r\n%s%s%s\r\n",
+                         front, path, host, text, with_key ? "X-API-Key: " : "", with_key ? key : "",
+                         with_key ? "\r\n" : "");
         if (r == 0)
                 r = send_head(dial, bytes_view(&request));
         if (r == 0)
                 r = read_head(dial, head);
         if (r < 0)
                 return err_set(err, -EIO, "%s hung up; is it an engine?", url);
-        if (!head_accepts(head, key))
+        if (strncmp(head, "HTTP/1.1 401 ", 13) == 0 || strncmp(head, "HTTP/1.1 403 ", 13) == 0)
+                return err_set(err, -EACCES,
+                               "%s wants an API key with the scope execute: --key, or CODERUNR_KEY", url);
+        if (!head_accepts(head, text))
                 return err_set(err, -EPROTO, "%s answered \"%.*s\" and opened no WebSocket; is it an engine?",
                                url, (int)strcspn(head, "\r\n"), head);
         return 0;
@@ -239,7 +246,7 @@ static int upgrade(struct dial *dial, const char *url, const char *path, struct 
 
 /* ---- what others call ---- */
 
-struct dial *dial_open(const char *url, const char *path, struct err *err)
+struct dial *dial_open(const char *url, const char *key, const char *path, struct err *err)
 {
         struct dial *dial = calloc(1, sizeof(*dial));
         int r;
@@ -253,7 +260,7 @@ struct dial *dial_open(const char *url, const char *path, struct err *err)
         }
         r = connect_to(dial, url, err);
         if (r == 0)
-                r = upgrade(dial, url, path, err);
+                r = upgrade(dial, url, key, path, err);
         if (r == 0 && wslay_event_context_client_init(&dial->wslay, &callbacks, dial) != 0)
                 r = err_set(err, -ENOMEM, "out of memory");
         if (r < 0) {

@@ -14,8 +14,8 @@ enum {
         DIAL_CLOSED = 1, /* the other end has said goodbye, or is gone */
 };
 
-/* Connect to @path of @url and upgrade; NULL with a sentence. */
-struct dial *dial_open(const char *url, const char *path, struct err *err) MUST_USE;
+/* Connect to @path of @url with the API key @key (NULL: without one) and upgrade; NULL with a sentence. */
+struct dial *dial_open(const char *url, const char *key, const char *path, struct err *err) MUST_USE;
 void dial_free(struct dial *dial);
 
 /* Queue one message. */

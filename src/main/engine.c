@@ -13,6 +13,13 @@
 
 enum { REPLY_CAP = 1 << 30, BODY_CAP = 1 << 28, URL_MAX = 2048 };
 
+const char *engine_key;
+
+const char *engine_key_in_force(void)
+{
+        return engine_key ? engine_key : getenv("CODERUNR_KEY");
+}
+
 const char *engine_url(void)
 {
         const char *url = getenv("CODERUNR_URL");
@@ -59,7 +66,8 @@ int engine_wait(const char *url, const char *patience)
                 struct err err = { 0 };
                 long status = 0;
 
-                if (http_call(where, NULL, &answer, &status, &err) == 0 && status == 200)
+                if (http_call(where, engine_key_in_force(), NULL, &answer, &status, &err) == 0 &&
+                    status == 200)
                         return 0;
                 if (clock_now_ns() >= end_ns)
                         return status ? cli_fail(EXIT_ENGINE, "%s answers %ld; is it an engine?", where,
@@ -82,7 +90,8 @@ int engine_ask(const char *url, const char *method, const char *path, const json
                 return r;
         if (body && json_dump_callback(body, add, &text, JSON_COMPACT) < 0)
                 return cli_fail(EXIT_USAGE, "the files are too large to be sent");
-        if (http_send(where, method, body ? &text : NULL, &answer, ret_status, &err) < 0)
+        if (http_send(where, engine_key_in_force(), method, body ? &text : NULL, &answer, ret_status, &err) <
+            0)
                 return cli_fail(EXIT_ENGINE, "%s", err.text);
         *ret_reply = answer.n ? json_loadb(answer.p, answer.n, JSON_ALLOW_NUL, NULL) : NULL;
         if (!*ret_reply && *ret_status != 204)

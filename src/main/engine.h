@@ -9,11 +9,19 @@
 
 #include <jansson.h>
 
-/* The usual flag, for the tables of the commands. */
+/* The usual flags, for the tables of the commands. */
 #define ENGINE_FLAG(to)                                                                                      \
+        { "url", 'u', FLAG_VALUE, (to), "URL", "the engine; default CODERUNR_URL, else port 2000 here" },    \
         {                                                                                                    \
-                "url", 'u', FLAG_VALUE, (to), "URL", "the engine; default CODERUNR_URL, else port 2000 here" \
+                "key", 0, FLAG_VALUE, &engine_key, "KEY",                                                    \
+                        "the API key; default CODERUNR_KEY, which ps does not show"                          \
         }
+
+/* What --key said, NULL: nothing. */
+extern const char *engine_key;
+
+/* The key to send: --key, else CODERUNR_KEY, else NULL. */
+const char *engine_key_in_force(void);
 
 /* CODERUNR_URL, else the port 2000 of this host. */
 const char *engine_url(void);

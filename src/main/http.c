@@ -6,6 +6,7 @@
 #include "util/err.h"
 
 #include <curl/curl.h>
+#include <stdio.h>
 
 static size_t on_data(char *p, size_t size, size_t n, void *arg)
 {
@@ -39,18 +40,32 @@ static int explain(CURLcode code, const char *url, struct err *err)
         return err_set(err, -EIO, "%s: %s", url, curl_easy_strerror(code));
 }
 
-int http_call(const char *url, const struct bytes *body, struct bytes *ret_answer, long *ret_status,
-              struct err *err)
+int http_call(const char *url, const char *key, const struct bytes *body, struct bytes *ret_answer,
+              long *ret_status, struct err *err)
 {
-        return http_send(url, NULL, body, ret_answer, ret_status, err);
+        return http_send(url, key, NULL, body, ret_answer, ret_status, err);
 }
 
-int http_send(const char *url, const char *method, const struct bytes *body, struct bytes *ret_answer,
-              long *ret_status, struct err *err)
+static int add_key(struct curl_slist **headers, const char *key, struct err *err)
+{
+        char line[512];
+
+        if (!key || !*key)
+                return 0;
+        if (strlen(key) > 256 || strpbrk(key, "\r\n"))
+                return err_set(err, -EINVAL, "the API key is none: it is one line of at most 256 characters");
+        snprintf(line, sizeof(line), "X-API-Key: %s", key);
+        *headers = curl_slist_append(*headers, line);
+        return 0;
+}
+
+int http_send(const char *url, const char *key, const char *method, const struct bytes *body,
+              struct bytes *ret_answer, long *ret_status, struct err *err)
 {
         struct curl_slist *headers = NULL;
         CURL *curl = curl_easy_init();
         CURLcode code;
+        int r;
 
         if (!curl)
                 return err_set(err, -ENOMEM, "libcurl could not be started");
@@ -58,15 +73,16 @@ int http_send(const char *url, const char *method, const struct bytes *body, str
         if (body) {
                 headers = curl_slist_append(headers, "Content-Type: application/json");
                 headers = curl_slist_append(headers, "Expect:");
-                curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
                 curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body->p ? body->p : "");
                 curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->n);
         }
+        r = add_key(&headers, key, err);
+        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
         if (method)
                 curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-        code = curl_easy_perform(curl);
+        code = r == 0 ? curl_easy_perform(curl) : CURLE_OK;
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
         curl_slist_free_all(headers);
         curl_easy_cleanup(curl);
-        return code == CURLE_OK ? 0 : explain(code, url, err);
+        return r < 0 || code == CURLE_OK ? r : explain(code, url, err);
 }

@@ -122,6 +122,20 @@ int listen_open(const char *list, int ret_fds[LISTEN_MAX], size_t *ret_n, struct
         return r;
 }
 
+bool listen_is_local(int fd)
+{
+        struct sockaddr_storage address = { 0 };
+        const struct sockaddr_in *four = (const struct sockaddr_in *)&address;
+        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&address;
+        socklen_t len = sizeof(address);
+
+        if (getsockname(fd, (struct sockaddr *)&address, &len) < 0)
+                return false;
+        if (address.ss_family == AF_INET)
+                return ntohl(four->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+        return address.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
+}
+
 void listen_url(int fd, char *url, size_t room)
 {
         struct sockaddr_storage address = { 0 };

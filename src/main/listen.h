@@ -14,5 +14,8 @@ enum { LISTEN_MAX = 16 };
  */
 int listen_open(const char *list, int ret_fds[LISTEN_MAX], size_t *ret_n, struct err *err) MUST_USE;
 
+/* Can only programs of this machine connect to it? */
+bool listen_is_local(int fd);
+
 /* "http://127.0.0.1:2000" of a listening socket, for people. */
 void listen_url(int fd, char *url, size_t room);

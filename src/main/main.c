@@ -30,6 +30,7 @@ static const struct command {
         { "pkg", cli_package, NULL },
         { "ppman", cli_ppman, NULL },
         { "image", cli_image, "pull, list and remove container images for runtimes" },
+        { "key", cli_key, "make, list and revoke the API keys of an engine" },
         { "runtimes", cli_runtimes, "list the languages this host offers" },
         { "config", cli_config, "show the configuration in force and where each value came from" },
         { "doctor", cli_doctor, "show what this host has and lacks, and how to mend it" },
@@ -144,11 +145,11 @@ bool cli_output(const char *format, bool *ret_json)
 
 /*
  * How many words in front of the command belong to it, as CodeRunr and Piston take them: -u URL, --url URL, --piston-url URL,
- * -v, --verbose, --output FORMAT.
+ * -v, --verbose, --output FORMAT; and --key KEY.
  */
 static int words_in_front(int argc, char **argv)
 {
-        static const char *const valued[] = { "-u", "--url", "--piston-url", "--output" };
+        static const char *const valued[] = { "-u", "--url", "--piston-url", "--key", "--output" };
         int i = 0;
 
         while (i < argc && argv[i][0] == '-' && argv[i][1]) {

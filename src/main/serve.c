@@ -141,6 +141,7 @@ static int prepare(struct engine *engine, struct err *err)
                 log_open(level, "warden");
         r = check(config, err);
         r = r ? r : listen_open(config->bind_address, engine->listeners, &engine->n_listeners, err);
+        r = r ? r : keyfile_check(config, engine->listeners, engine->n_listeners, err);
         r = r ? r : folders_make(config->data_directory, 0700, err);
         r = r ? r : lock_data(engine, err);
         r = r ? r : catalog_load(config, &engine->catalog, err);
@@ -197,7 +198,11 @@ static int open_engine(struct engine *engine, struct err *err)
 
 int serve(const struct config *config)
 {
-        struct engine engine = { .config = config, .signals = -1, .lock = -1, .warden = { .lock = -1 } };
+        struct engine engine = { .config = config,
+                                 .keyfile = { .path = config->keys_file },
+                                 .signals = -1,
+                                 .lock = -1,
+                                 .warden = { .lock = -1 } };
         struct err err = { "" };
 
         for (enum child_id id = 0; id < CHILD_COUNT; id++)

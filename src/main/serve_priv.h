@@ -7,6 +7,7 @@
 #include "box/isolation.h"
 #include "box/warden.h"
 #include "main/backoff.h"
+#include "main/keyfile.h"
 #include "main/listen.h"
 #include "runtime/catalog.h"
 
@@ -29,6 +30,7 @@ struct engine {
         struct warden warden;
         int listeners[LISTEN_MAX];
         size_t n_listeners;
+        struct keyfile keyfile;
         int signals;
         int lock;
         struct child children[CHILD_COUNT];
@@ -42,6 +44,9 @@ struct engine {
 const char *child_name(enum child_id id);
 void child_start(struct engine *engine, enum child_id id);
 void slot_start(struct engine *engine, uint32_t slot);
+
+/* The file of keys is there, or another: those who live by it are given it. */
+void children_give_keys(struct engine *engine);
 
 /* supervise.c */
 int supervise_open(struct engine *engine,

@@ -9,6 +9,7 @@
 #include "main/cli.h"
 #include "main/dial.h"
 #include "main/ending.h"
+#include "main/engine.h"
 #include "main/launch.h"
 #include "util/err.h"
 #include "util/json_out.h"
@@ -288,7 +289,7 @@ int session(const struct launch *launch, json_t *body)
         int status = -1;
 
         session.stdin_ended = fcntl(STDIN_FILENO, F_GETFD) < 0;
-        session.dial = dial_open(launch->url, "/api/v2/connect?dialect=piston", &err);
+        session.dial = dial_open(launch->url, engine_key_in_force(), "/api/v2/connect?dialect=piston", &err);
         if (!session.dial)
                 return cli_fail(EXIT_ENGINE, "%s", err.text);
         say_init(&session, body);

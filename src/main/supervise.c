@@ -14,7 +14,7 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
-enum { STOP_MS = 35000 };
+enum { STOP_MS = 35000, KEYS_MS = 1000 };
 
 int supervise_open(struct engine *engine, struct err *err)
 {
@@ -69,6 +69,13 @@ static void ended(struct engine *engine, pid_t pid, int status)
                 keeper_ended(engine, (uint32_t)slot, status);
 }
 
+/* A SIGHUP that somebody sent asks for the keys; the kernel's says that our terminal is gone. */
+static bool is_for_keys(const struct engine *engine, const struct signalfd_siginfo *info)
+{
+        return info->ssi_signo == SIGHUP && info->ssi_code <= 0 && engine->keyfile.path[0] &&
+               !engine->stopping;
+}
+
 /* True when a signal asks us to end. */
 static bool take_signals(struct engine *engine)
 {
@@ -77,8 +84,12 @@ static bool take_signals(struct engine *engine)
         int status;
         pid_t pid;
 
-        while (read(engine->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
-                stop = stop || info.ssi_signo != SIGCHLD;
+        while (read(engine->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+                if (is_for_keys(engine, &info))
+                        children_give_keys(engine);
+                else
+                        stop = stop || info.ssi_signo != SIGCHLD;
+        }
         while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
                 ended(engine, pid, status);
         return stop;
@@ -116,8 +127,12 @@ void supervise(struct engine *engine)
         while (!stop) {
                 int wait_ms = start_due(engine);
 
+                if (engine->keyfile.path[0])
+                        wait_ms = wait_ms < 0 ? KEYS_MS : MIN(wait_ms, KEYS_MS);
                 if (poll(&fd, 1, wait_ms) > 0)
                         stop = take_signals(engine);
+                else if (keyfile_has_changed(&engine->keyfile))
+                        children_give_keys(engine);
         }
 }
 

@@ -18,6 +18,7 @@ struct works {
         size_t n_leasing; /* changes under way that will become works */
         size_t n_pieces;
         size_t n_slots;
+        uint64_t shelf_until_ns; /* so long the packages are waited for: jobs may be theirs */
 };
 
 /* A piece is over, whatever came of it. */

@@ -20,10 +20,10 @@ struct parse {
         struct err *err;
 };
 
-static const char *const job_keys[] = { "language",   "version",  "files",       "args",     "stdin",
-                                        "limits",     "cache",    "tests",       "test_set", "compare",
-                                        "stop",       "parallel", "keep_output", "priority", "key",
-                                        "expires_in", "tag",      "webhook",     NULL };
+static const char *const job_keys[] = { "language", "version",    "files",    "args",        "stdin",
+                                        "limits",   "cache",      "warm",     "tests",       "test_set",
+                                        "compare",  "stop",       "parallel", "keep_output", "priority",
+                                        "key",      "expires_in", "tag",      "webhook",     NULL };
 static const char *const file_keys[] = { "name", "content", NULL };
 static const char *const test_keys[] = { "stdin", "expected", NULL };
 static const char *const compare_keys[] = { "kind", "absolute", "relative", NULL };
@@ -71,12 +71,14 @@ static int take_content(struct parse *parse, const json_t *value, const char *wh
         }
         if (!json_is_string(coded) || check_keys(value, keys, what, parse->err) != 0)
                 return REFUSE(parse->err, "%s must be a text or {\"base64\": text}", what);
+        text = view_of_json(coded);
+        if (!decode_is_base64(text))
+                return REFUSE(parse->err, "%s is no base64", what);
         grown = reallocarray(parse->item->decoded, parse->item->n_decoded + 1, sizeof(*grown));
         if (!grown)
                 return -ENOMEM;
         parse->item->decoded = grown;
         bytes = &grown[parse->item->n_decoded++];
-        text = view_of_json(coded);
         *bytes = BYTES_INIT(text.n + 4);
         if (decode_base64(text, bytes) < 0)
                 return -ENOMEM;
@@ -141,6 +143,7 @@ static int take_file(struct parse *parse, const json_t *file)
         const json_t *name = json_object_get(file, "name"), *content = json_object_get(file, "content");
         struct bytes bytes;
         struct view text;
+        bool is_code;
         int r = check_keys(file, file_keys, "a file", parse->err);
 
         if (r == 0 && name && !json_is_string(name))
@@ -154,8 +157,10 @@ static int take_file(struct parse *parse, const json_t *file)
         r = bytes_add(&bytes, text.p, text.n);
         if (r < 0)
                 return r;
+        /* The first file is the program, however it is written down. */
+        is_code = json_is_string(content) || parse->item->job.n_files == 0;
         return judged(job_add_file_take(&parse->item->job, json_string_value(name), json_string_length(name),
-                                        &bytes, json_is_string(content), parse->err));
+                                        &bytes, is_code, parse->err));
 }
 
 static int take_files(struct parse *parse, const json_t *root)
@@ -346,7 +351,7 @@ static int take_compare(struct parse *parse, const json_t *root)
 
 static int take_words(struct parse *parse, const json_t *root)
 {
-        const json_t *cache = json_object_get(root, "cache");
+        const json_t *cache = json_object_get(root, "cache"), *warm = json_object_get(root, "warm");
         struct order *order = parse->order;
         char stop[16], keep[16], priority[16];
         uint64_t expires_in = 0, parallel = 0;
@@ -359,10 +364,13 @@ static int take_words(struct parse *parse, const json_t *root)
         r = r ? r : take_count(parse, root, "parallel", ORDER_PARALLEL_MAX, &parallel);
         if (r == 0 && cache && !json_is_boolean(cache))
                 return REFUSE(parse->err, "cache must be true or false");
+        if (r == 0 && warm && !json_is_boolean(warm))
+                return REFUSE(parse->err, "warm must be true or false");
         if (r != 0)
                 return r;
         order->parallel = (uint32_t)parallel;
         order->fresh = json_is_false(cache);
+        order->cold = json_is_false(warm);
         order->head.patience_ms = expires_in * 1000;
         order->head.priority = priority_find(priority);
         order->stop = streq(stop, "first_failure") ? STOP_FIRST_FAILURE : STOP_NEVER;

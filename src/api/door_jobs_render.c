@@ -66,6 +66,8 @@ static void render_stage(struct json_out *json, const struct stage_result *stage
         json_out_text(json, stage->text[0] ? stage->text : NULL);
         json_out_key(json, "cached");
         json_out_bool(json, stage->cached);
+        json_out_key(json, "warm");
+        json_out_bool(json, stage->warm);
         json_out_key(json, "timing");
         json_out_object_begin(json);
 #define TIMING(field, text)                                                                                  \

@@ -222,6 +222,8 @@ static void render_timing(struct json_out *json, enum stage which, const struct 
         json_out_object_begin(json);
         json_out_key(json, "cached");
         json_out_bool(json, stage->cached);
+        json_out_key(json, "warm");
+        json_out_bool(json, stage->warm);
 #define TIMING(field, text)                                                                                  \
         json_out_key(json, #field);                                                                          \
         json_out_uint(json, stage->timing.field##_ns / NSEC_PER_USEC);

@@ -280,6 +280,7 @@ int door_piston_parse_json(const json_t *root, const struct config *config, cons
                 return BAD(err, "files must include at least one utf8 encoded file");
         job_init(&job, runtime);
         job.fresh = json_is_false(json_object_get(root, "cache"));
+        job.cold = json_is_false(json_object_get(root, "warm"));
         job.detail = json_is_true(json_object_get(root, "timing"));
         r = fill_job(&job, root, config, err);
         if (r != 0)

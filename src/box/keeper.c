@@ -51,14 +51,30 @@ NORETURN static void die(enum step step, int error)
         _exit(1);
 }
 
+/* Nobody asks for what is warm: its memory is better used.  The box is replaced by an ordinary one, and nobody is told, since
+ * an order for what is gone is served too.  False: there is no box. */
+static bool cool_down(void)
+{
+        enum step step;
+
+        box_discard();
+        zygotes_close();
+        keeper.next = 0;
+        return box_prepare(keeper.boot->disk_bytes, keeper.boot->inodes, 0, &step) == 0;
+}
+
 /* Wait for an order with a prepared box in hand.  Returns when the box was used, or has died waiting. */
 static void serve_box(void)
 {
-        struct pollfd fds[2] = { { SLOT_FD_SOCKET, POLLIN, 0 }, { keeper.box.pidfd, POLLIN, 0 } };
-
         for (;;) {
-                if (poll(fds, 2, -1) < 0)
+                struct pollfd fds[2] = { { SLOT_FD_SOCKET, POLLIN, 0 }, { keeper.box.pidfd, POLLIN, 0 } };
+                int n = poll(fds, 2,
+                             zygotes_count() > 0 || keeper.box.warm ? (int)keeper.boot->warm_idle_ms : -1);
+
+                if (n < 0 || (n == 0 && cool_down()))
                         continue;
+                if (n == 0)
+                        return;
                 if (fds[0].revents) {
                         if (!request_receive(SLOT_FD_SOCKET)) {
                                 box_discard();

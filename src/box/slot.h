@@ -65,9 +65,9 @@ struct slot_fault {
 };
 
 enum slot_warm_by {
-        SLOT_WARM_FORK = 1, /* a zygote with the keeper's powers forks it into a prepared box */
+        SLOT_WARM_FORK = 1,     /* a zygote with the keeper's powers forks it into a prepared box */
         SLOT_WARM_FORK_AT_READ, /* the same of one that opens its door early: it is stopped where it reads on */
-        SLOT_WARM_PARK,     /* started in its prepared box, where it waits */
+        SLOT_WARM_PARK,         /* started in its prepared box, where it waits */
 };
 
 /* A program that may be started before its order is known (warm.h): its words are a manifest's, none a stranger's. */
@@ -97,7 +97,8 @@ struct slot_boot {
         char root[256]; /* empty directory to build the slot's root on */
         uint32_t n_images;
         char images[SLOT_IMAGES_MAX][SLOT_IMAGE_PATH_MAX]; /* folders with the files of an image each */
-        char library[256]; /* the file that keeps interpreters warm; "": none are */
+        char library[256];     /* the file that keeps interpreters warm; "": none are */
+        uint64_t warm_idle_ms; /* how long a program waits for an order before it is let go */
         uint32_t n_warm;
         struct slot_warm warm[SLOT_WARM_MAX];
         char packages[256]; /* folder shown as SLOT_PACKAGES unless it is empty; "": none */

@@ -147,6 +147,7 @@ int world_open(const char *keeper, uint32_t uid_base)
                                     .library = CODERUNR_WARM_LIBRARY,
                                     .warm = world.warm,
                                     .n_warm = world.n_warm,
+                                    .warm_idle_ms = world.warm_idle_ms ? world.warm_idle_ms : 60000,
                                     .uid_base = uid_base,
                                     .disk_bytes = 16 * MIB,
                                     .inodes = 1024 };

@@ -20,6 +20,7 @@ struct world {
         size_t n_images;
         const struct slot_warm *warm; /* before world_open() */
         size_t n_warm;
+        uint64_t warm_idle_ms; /* 0: long */
 };
 
 extern struct world world;

@@ -114,6 +114,7 @@ static int fill_warm(const struct warden_args *args, struct slot_boot *boot, str
         snprintf(boot->library, sizeof(boot->library), "%s", args->library);
         memcpy(boot->warm, args->warm, args->n_warm * sizeof(*args->warm));
         boot->n_warm = (uint32_t)args->n_warm;
+        boot->warm_idle_ms = args->warm_idle_ms;
         return 0;
 }
 

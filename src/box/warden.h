@@ -40,6 +40,7 @@ struct warden_args {
         const char *library;          /* path of the warm library; NULL: no program is kept warm */
         const struct slot_warm *warm; /* copied */
         size_t n_warm;                /* at most SLOT_WARM_MAX */
+        uint64_t warm_idle_ms;
         uint32_t n_slots;
         uint32_t uid_base;
         uint64_t disk_bytes; /* of a box prepared in advance */

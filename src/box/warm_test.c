@@ -11,8 +11,11 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+
+enum { SHORT_IDLE_MS = 500 };
 
 static const struct language {
         const char *tool;
@@ -236,6 +239,27 @@ static void test_random_numbers_are_drawn_anew(void **state)
         }
 }
 
+/* What nobody asked for is let go, and an order that still counts on it is served by a cold one. */
+static void test_let_go_when_idle(void **state)
+{
+        struct order_row row = {
+                .argv = { languages[0].tool, languages[0].file }, .memory_mib = 256, .warm = 1, .next = 1
+        };
+        struct bytes output = BYTES_INIT(4096);
+        uint32_t waits;
+
+        if (access(languages[0].tool, X_OK) < 0)
+                skip();
+        (void)run(world.slots[0], &row, "main.py", "print(1)", &output, &waits);
+        assert_int_equal(waits, 1);
+        poll(NULL, 0, 4 * SHORT_IDLE_MS);
+        assert_int_equal(
+                run(world.slots[0], &row, "main.py", "print(2)", &output, &waits).flags & REPORT_WARM, 0);
+        assert_int_equal(waits, 1);
+        assert_string_equal(output.p, "1\n2\n");
+        bytes_deinit(&output);
+}
+
 static int set_up(void **state)
 {
         struct err err;
@@ -253,6 +277,12 @@ static int set_up(void **state)
         return 0;
 }
 
+static int set_up_short(void **state)
+{
+        world.warm_idle_ms = SHORT_IDLE_MS;
+        return set_up(state);
+}
+
 static int tear_down(void **state)
 {
         return world_close();
@@ -266,10 +296,12 @@ int main(void)
                 cmocka_unit_test(test_another_program_in_a_warm_box),
                 cmocka_unit_test(test_random_numbers_are_drawn_anew),
         };
+        const struct CMUnitTest idle[] = { cmocka_unit_test(test_let_go_when_idle) };
 
         if (geteuid() != 0) {
                 print_message("box_warm: needs root\n");
                 return 77;
         }
-        return cmocka_run_group_tests(tests, set_up, tear_down);
+        return cmocka_run_group_tests(tests, set_up, tear_down) |
+               cmocka_run_group_tests(idle, set_up_short, tear_down);
 }

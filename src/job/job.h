@@ -41,6 +41,7 @@ struct job {
         enum job_part part;
         bool merged; /* one pipe for stdout and stderr: all is stdout, in the order in which it was written */
         bool fresh;  /* compile anew, whatever is in the cache */
+        bool cold;   /* no interpreter that is up already */
         bool detail; /* the answer tells of the cache and of times, too */
         uint64_t owner; /* job_owner() of whose it is: what one compiled is not reused for another */
         int pack;       /* JOB_RUN: a sealed pack (util/pack.h) in place of the files' contents; borrowed */

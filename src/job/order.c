@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 enum { ORDER_VERSION = 1, WORD_MAX = 255 };
-enum { NO_OUTPUT = 1 << 0, FRESH = 1 << 1 };
+enum { NO_OUTPUT = 1 << 0, FRESH = 1 << 1, COLD = 1 << 2 };
 
 _Static_assert((int)ENTRY_DIGEST_BYTES == SHA256_DIGEST_LENGTH, "a digest is a SHA-256");
 
@@ -88,7 +88,8 @@ int order_encode(const struct order *order, struct bytes *bytes)
         record_put(&out, bits_of(order->compare.absolute));
         record_put(&out, bits_of(order->compare.relative));
         record_put(&out, order->parallel);
-        record_put(&out, (order->no_output ? NO_OUTPUT : 0) | (order->fresh ? FRESH : 0));
+        record_put(&out, (order->no_output ? NO_OUTPUT : 0) | (order->fresh ? FRESH : 0) |
+                                 (order->cold ? COLD : 0));
         record_put_text(&out, order->set);
         record_put_bytes(&out, bytes_view(&cases));
         record_put(&out, order->job != NULL);
@@ -109,9 +110,10 @@ static void brief_take(struct record_in *in, struct order *order, struct view *r
         order->compare.absolute = number_of(record_take(in, 0, UINT64_MAX));
         order->compare.relative = number_of(record_take(in, 0, UINT64_MAX));
         order->parallel = (uint32_t)record_take(in, 0, ORDER_PARALLEL_MAX);
-        flags = record_take(in, 0, NO_OUTPUT | FRESH);
+        flags = record_take(in, 0, NO_OUTPUT | FRESH | COLD);
         order->no_output = flags & NO_OUTPUT;
         order->fresh = flags & FRESH;
+        order->cold = flags & COLD;
         record_take_text(in, order->set, sizeof(order->set));
         *ret_cases = record_take_bytes(in, ORDER_BYTES_MAX);
 }

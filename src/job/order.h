@@ -39,6 +39,7 @@ struct order {
         struct compare_rule compare;
         uint32_t parallel; /* cases at once; 0: as many as there are slots */
         bool fresh;        /* job.fresh of the job */
+        bool cold;         /* job.cold of the job */
         bool no_output;    /* keep the output of judged cases only where they failed */
 
         /* NULL: only an outside runner can run it, and finds what to run in the memo.  Its input is not used. */

@@ -19,6 +19,7 @@ static void stage_put(struct record_out *out, const struct stage_result *stage)
 {
         record_put(out, stage->ran);
         record_put(out, stage->cached);
+        record_put(out, stage->warm);
         record_put(out, stage->verdict);
         record_put(out, (uint64_t)(stage->exit_code + 1));
         record_put(out, (uint64_t)stage->signal);
@@ -81,6 +82,7 @@ static int stage_take(struct record_in *in, struct stage_result *stage)
 {
         stage->ran = record_take(in, 0, 1);
         stage->cached = record_take(in, 0, 1);
+        stage->warm = record_take(in, 0, 1);
         stage->verdict = (enum verdict)record_take(in, 0, VERDICT_COUNT - 1);
         stage->exit_code = (int)record_take(in, 0, 256) - 1;
         stage->signal = (int)record_take(in, 0, 64);

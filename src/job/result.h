@@ -33,6 +33,7 @@ struct timing {
 struct stage_result {
         bool ran;
         bool cached; /* the stage was answered without running it */
+        bool warm;   /* its interpreter was up before the job came */
         enum verdict verdict;
         int exit_code; /* -1 when ended by a signal or never started */
         int signal;    /* 0 when none */

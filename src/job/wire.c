@@ -377,6 +377,7 @@ static void stage_fill(struct wire_stage *wire, const struct stage_result *stage
         *wire = (struct wire_stage){
                 .ran = stage->ran,
                 .cached = stage->cached,
+                .warm = stage->warm,
                 .verdict = (uint32_t)stage->verdict,
                 .exit_code = stage->exit_code,
                 .signal = stage->signal,
@@ -478,6 +479,7 @@ static void numbers_read(const struct wire_stage *wire, const char *text, struct
 {
         stage->ran = wire->ran;
         stage->cached = wire->cached;
+        stage->warm = wire->warm;
         stage->verdict = (enum verdict)wire->verdict;
         stage->exit_code = wire->exit_code;
         stage->signal = wire->signal;

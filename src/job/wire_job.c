@@ -88,6 +88,7 @@ int wire_job_encode(const struct job *job, uint64_t ticket, bool interactive, st
         frame.job.part = (uint32_t)job->part;
         frame.job.merged = job->merged;
         frame.job.fresh = job->fresh;
+        frame.job.cold = job->cold;
         frame.job.owner = job->owner;
         frame.job.sent_ns = clock_now_ns();
         frame.job.interactive = interactive;

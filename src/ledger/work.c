@@ -174,6 +174,7 @@ const struct job *work_job(struct work *work, enum job_part part, uint32_t which
 
         job->part = part;
         job->fresh = work->read.order.fresh;
+        job->cold = work->read.order.cold;
         job->owner = job_owner(work->read.order.head.owner);
         job->pack = work->pack;
         /* WHY no bytes_add(): it is only read, and lies in the order. */

@@ -45,6 +45,8 @@ int cli_run(int argc, char **argv)
                 { "compile-memory", 0, FLAG_VALUE, &request->limits[5], "SIZE", "memory limit of compiling" },
                 { "no-cache", 0, FLAG_SWITCH, &request->fresh, NULL,
                   "compile it now, whatever is kept of it" },
+                { "cold", 0, FLAG_SWITCH, &request->cold, NULL,
+                  "start its interpreter now, though one is up" },
                 { "timing", 0, FLAG_SWITCH, &request->timing, NULL,
                   "say on stderr where the time went, in microseconds" },
                 ENGINE_FLAG(&run.url),

@@ -144,6 +144,8 @@ static int fill(json_t *body, const struct request *request, struct err *err)
         json_object_set_new(body, "args", args);
         if (request->fresh)
                 json_object_set_new(body, "cache", json_false());
+        if (request->cold)
+                json_object_set_new(body, "warm", json_false());
         if (request->timing)
                 json_object_set_new(body, "timing", json_true());
         for (const char *const *arg = request->args; *arg; arg++)

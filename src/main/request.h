@@ -15,6 +15,7 @@ struct request {
         const char *file;         /* "-": from stdin */
         const char *stdin_file;   /* NULL: our stdin unless it is a terminal */
         bool fresh;               /* no compile cache */
+        bool cold;                /* no interpreter that is up already */
         bool timing;              /* ask where the time went */
         bool no_stdin;            /* nothing is read, whatever our stdin is */
         struct words extra_files; /* placed beside it, by their base names */

@@ -83,6 +83,7 @@ static int open_warden(struct engine *engine, struct err *err)
                 .library = engine->warm ? CODERUNR_WARM_LIBRARY : NULL,
                 .warm = engine->warm ? engine->warm->rows : NULL,
                 .n_warm = engine->warm ? engine->warm->n : 0,
+                .warm_idle_ms = (uint64_t)config->warm_idle_time / NSEC_PER_MSEC,
                 .images = images,
                 .n_images = engine->catalog.n_images,
                 .cgroup_parent = config->cgroup_parent,

@@ -29,8 +29,8 @@ struct runner_args {
         const struct config *config;
         const struct catalog *catalog;
         const struct warm_table *warm; /* what the slots may keep warm; NULL: nothing */
-        int front;   /* SOCK_SEQPACKET; -1: comes by control */
-        int control; /* SOCK_SEQPACKET from the parent; its end is the order to stop */
+        int front;                     /* SOCK_SEQPACKET; -1: comes by control */
+        int control;                   /* SOCK_SEQPACKET from the parent; its end is the order to stop */
         size_t n_slots;
         int cache; /* folder of the compile cache, -1: none, what is kept is kept in memory; taken over */
         uint64_t patience_ns; /* how long to wait for what should not take long; 0: 30 s */

@@ -25,6 +25,7 @@ struct task {
         const struct runtime *runtime;
         enum job_part part;
         bool merged;
+        bool cold;         /* nothing that waits is for it */
         bool fresh;        /* not for the compile cache, neither way */
         bool keyed;        /* `key` is that of its compile stage */
         bool flies;        /* compiles, and others with its key wait for it */

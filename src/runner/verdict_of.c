@@ -146,6 +146,7 @@ void verdict_of(const struct verdict_evidence *evidence, struct stage_result *st
 
         stage->ran = true;
         stage->cached = false;
+        stage->warm = report->flags & REPORT_WARM;
         stage->verdict = decide(evidence);
         stage->wall_ns = MIN(report->wall_ns, (uint64_t)INT64_MAX);
         stage->cpu_ns = MIN(report->cpu_ns, (uint64_t)INT64_MAX);

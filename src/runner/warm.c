@@ -120,7 +120,7 @@ void warm_table_fill(struct warm_table *table, const struct catalog *catalog)
 
 uint32_t warm_guess(const struct warm_table *table, const struct task *task)
 {
-        if (!table || task->n_args > 0 || !task->runtime->stages[task->stage].warm)
+        if (!table || task->cold || task->n_args > 0 || !task->runtime->stages[task->stage].warm)
                 return 0;
         for (uint32_t i = 0; i < table->n; i++) {
                 const struct warm_key *key = &table->keys[i];

@@ -107,3 +107,16 @@ void decode_number_text(double number, char text[DECODE_NUMBER_MAX])
                 snprintf(text, DECODE_NUMBER_MAX, "%s%.*s.%s", sign, exponent + 1, digits,
                          digits + exponent + 1);
 }
+
+bool decode_is_base64(struct view text)
+{
+        static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        size_t n = text.n;
+
+        while (n > 0 && text.n - n < 2 && text.p[n - 1] == '=')
+                n--;
+        for (size_t i = 0; i < n; i++)
+                if (text.p[i] == '\0' || !strchr(letters, text.p[i]))
+                        return false;
+        return text.n % 4 == 0 && n % 4 != 1;
+}

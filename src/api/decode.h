@@ -13,6 +13,9 @@ enum { DECODE_NUMBER_MAX = 64 };
  */
 int decode_base64(struct view text, struct bytes *out) MUST_USE;
 
+/* Is it base64 as RFC 4648 has it: its own alphabet, padded, nothing else?  So it has one reading. */
+bool decode_is_base64(struct view text);
+
 /* Pairs of hex digits, up to the first that is none. */
 int decode_hex(struct view text, struct bytes *out) MUST_USE;
 

@@ -50,7 +50,8 @@ class Engine:
         self.port = port or free_port()
         self.url = f"http://{self.host}:{self.port}"
         self.log_path = pathlib.Path(folder) / "log"
-        flags = {"bind_address": f"{self.host}:{self.port}", "data_directory": folder, **flags}
+        flags = {"bind_address": f"{self.host}:{self.port}", "data_directory": folder, "prepare_runtimes": "false",
+                 **flags}
         words = [f"--{name.replace('_', '-')}={value}" for name, value in flags.items()]
         env = {name: value for name, value in os.environ.items()
                if not name.startswith(("CODERUNR_", "PISTON_", "RUNNER_")) or name == "CODERUNR_CGROUP_PARENT"}

@@ -377,7 +377,7 @@ static int image_overlay_step(const void *context)
         return r == 0 && chdir(image->boot->root) < 0 ? -errno : r;
 }
 
-static bool has_packages(const char *path)
+static bool has_something(const char *path)
 {
         DIR *dir = *path ? opendir(path) : NULL;
         struct dirent *entry;
@@ -391,28 +391,40 @@ static bool has_packages(const char *path)
 }
 
 /*
- * Packages lie where the operator put the data directory, which is nobody's business in a box: the overlay is made over a
- * bind mount, whose relative name is all that it shows in mountinfo.
+ * Such folders lie where the operator put the data directory, which is nobody's business in a box: the overlay is made over
+ * a bind mount, whose relative name is all that it shows in mountinfo.
  */
-static int make_packages(const struct slot_boot *boot)
+static int show_folder(const struct slot_boot *boot, const char *folder, const char *path)
 {
         static const char layer[] = "tmp";
         char where[PATH_MAX];
-        int r;
+        int r = make_folders(boot, path);
 
-        if (!has_packages(boot->packages))
-                return 0;
-        r = make_folders(boot, SLOT_PACKAGES);
         if (r < 0)
                 return r;
-        if (mount(boot->packages, layer, NULL, MS_BIND, NULL) < 0)
+        if (mount(folder, layer, NULL, MS_BIND, NULL) < 0)
                 return -errno;
-        r = mount_toolchain(at(boot, SLOT_PACKAGES, where), layer, empty_layer);
+        r = mount_toolchain(at(boot, path, where), layer, empty_layer);
         if (umount2(layer, MNT_DETACH) < 0 && r == 0)
                 r = -errno;
+        return r;
+}
+
+static int make_packages(const struct slot_boot *boot)
+{
+        int r;
+
+        if (!has_something(boot->packages))
+                return 0;
+        r = show_folder(boot, boot->packages, SLOT_PACKAGES);
         r = r ? r : make_folders(boot, "/coderunr");
         return r ? r
                  : make_link(boot, "/coderunr/packages", SLOT_PACKAGES); /* where CodeRunr's were built for */
+}
+
+static int make_prepared(const struct slot_boot *boot)
+{
+        return has_something(boot->prepared) ? show_folder(boot, boot->prepared, SLOT_PREPARED) : 0;
 }
 
 static int toolchain_step(const void *boot)
@@ -420,7 +432,8 @@ static int toolchain_step(const void *boot)
         int r = make_trees(boot);
 
         r = r ? r : make_bins(boot);
-        return r ? r : make_packages(boot);
+        r = r ? r : make_packages(boot);
+        return r ? r : make_prepared(boot);
 }
 
 static int pivot_step(const void *boot)

@@ -30,6 +30,9 @@ enum {
 /* Where installed packages are, seen from a box. */
 #define SLOT_PACKAGES "/piston/packages"
 
+/* And what was prepared for toolchains of the host. */
+#define SLOT_PREPARED "/coderunr/prepared"
+
 /* Step whose failure the warden reports; see steps.def. */
 enum step {
 #define STEP(NAME, text) STEP_##NAME,
@@ -101,6 +104,7 @@ struct slot_boot {
         uint64_t warm_idle_ms; /* how long a program waits for an order before it is let go */
         uint32_t n_warm;
         struct slot_warm warm[SLOT_WARM_MAX];
+        char prepared[256]; /* as packages, shown as SLOT_PREPARED */
         char packages[256]; /* folder shown as SLOT_PACKAGES unless it is empty; "": none */
         char directories
                 [SLOT_DIRECTORIES_MAX]; /* further toolchain folders, NUL between, empty word at the end */

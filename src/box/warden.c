@@ -133,6 +133,8 @@ static int fill_boot(struct warden *warden, struct err *err)
                                sizeof(boot->packages) - 16);
         snprintf(boot->packages, sizeof(boot->packages), "%s",
                  warden->args.packages ? warden->args.packages : "");
+        if (warden->args.prepared && strlen(warden->args.prepared) < sizeof(boot->prepared))
+                snprintf(boot->prepared, sizeof(boot->prepared), "%s", warden->args.prepared);
         boot->magic = SLOT_MAGIC;
         must(warden->args.n_images <= SLOT_IMAGES_MAX);
         for (size_t i = 0; i < warden->args.n_images; i++)

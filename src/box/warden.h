@@ -22,6 +22,7 @@ enum {
         WARDEN_UID_LEDGER = 2,
         WARDEN_UID_PACKER = 3,
         WARDEN_UID_COURIER = 4,
+        WARDEN_UID_PROVISION = 5, /* who prepares toolchains */
         WARDEN_UID_IMAGES = 32, /* who fetches and unpacks images */
         WARDEN_UID_SLOT = 64,
         WARDEN_UID_INIT = 2048,
@@ -36,6 +37,7 @@ struct warden_args {
         const char *const *images; /* folders with an image's files each, at most SLOT_IMAGES_MAX */
         size_t n_images;
         const char *packages;         /* folder of installed packages; NULL: none */
+        const char *prepared;         /* folder of what was prepared for toolchains; NULL: none */
         const char *cgroup_parent;    /* cgroups.h; NULL or "": the group it was started in */
         const char *library;          /* path of the warm library; NULL: no program is kept warm */
         const struct slot_warm *warm; /* copied */

@@ -106,6 +106,10 @@ static int add_placeholder(struct builder *b, const char *p)
                 r = r ? r : bytes_add(&b->words, name, p[1] == 'm' ? strlen(name) : stem_len(name));
                 return r < 0 ? r : 6;
         }
+        if (strncmp(p, "{prepared}", 10) == 0) {
+                r = bytes_printf(&b->words, RUNTIME_PREPARED "/%s", b->job->runtime->prepared);
+                return r < 0 ? r : 10;
+        }
         if (strncmp(p, "{memory_mib}", 12) == 0) {
                 r = bytes_printf(&b->words, "%llu",
                                  (unsigned long long)(b->job->limits[b->stage].memory_bytes / MIB));
@@ -116,6 +120,8 @@ static int add_placeholder(struct builder *b, const char *p)
 
 static int add_filled(struct builder *b, const char *word)
 {
+        if (!b->job->runtime->is_prepared && strstr(word, "{prepared}"))
+                return 0;
         while (*word) {
                 int r = *word == '{' ? add_placeholder(b, word) : 0;
 

@@ -69,6 +69,25 @@ static void test_words(void **state)
         check(WORDS("java", "-Xmx{memory_mib}m", "a{b}{", "{args}{sources}{main}"), NULL, &full, want);
 }
 
+static void test_what_is_not_prepared_is_not_named(void **state)
+{
+        struct runtime runtime = { .language = "c", .prepared = (char *)"c-1" };
+        struct plan_job job = { .runtime = &runtime, .main_file = "m", .limits = limits };
+        struct plan_words plan;
+        struct err err;
+
+        runtime.stages[STAGE_COMPILE].argv = WORDS("gcc", "-I{prepared}/x", "-c", "{main}");
+        assert_int_equal(plan_build(&job, STAGE_COMPILE, &plan, &err), 0);
+        assert_int_equal(plan.n_args, 3);
+        assert_string_equal(plan.words.p + 4, "-c");
+        plan_words_deinit(&plan);
+        runtime.is_prepared = true;
+        assert_int_equal(plan_build(&job, STAGE_COMPILE, &plan, &err), 0);
+        assert_int_equal(plan.n_args, 4);
+        assert_string_equal(plan.words.p + 4, "-I" RUNTIME_PREPARED "/c-1/x");
+        plan_words_deinit(&plan);
+}
+
 /* Row CC-12: "-fplugin=x.c" reached gcc as an option, "@x.c" as a file of options. */
 static void test_names_are_never_options(void **state)
 {
@@ -126,6 +145,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_words),
+                cmocka_unit_test(test_what_is_not_prepared_is_not_named),
                 cmocka_unit_test(test_names_are_never_options),
                 cmocka_unit_test(test_later_names_win),
                 cmocka_unit_test(test_too_long),

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "main/bounds.h"
 #include "main/folders.h"
+#include "main/provision.h"
 #include "main/serve_priv.h"
 #include "runner/warm.h"
 #include "runtime/catalog_images.h"
@@ -74,7 +75,7 @@ static int open_warden(struct engine *engine, struct err *err)
 {
         const struct config *config = engine->config;
         const char *images[SLOT_IMAGES_MAX];
-        char root[PATH_MAX], packages[FOLDERS_PATH_MAX];
+        char root[PATH_MAX], packages[FOLDERS_PATH_MAX], prepared[FOLDERS_PATH_MAX] = "";
         struct warden_args args = {
                 .keeper = config->keeper,
                 .root = root,
@@ -84,6 +85,7 @@ static int open_warden(struct engine *engine, struct err *err)
                 .warm = engine->warm ? engine->warm->rows : NULL,
                 .n_warm = engine->warm ? engine->warm->n : 0,
                 .warm_idle_ms = (uint64_t)config->warm_idle_time / NSEC_PER_MSEC,
+                .prepared = prepared,
                 .images = images,
                 .n_images = engine->catalog.n_images,
                 .cgroup_parent = config->cgroup_parent,
@@ -99,6 +101,8 @@ static int open_warden(struct engine *engine, struct err *err)
         snprintf(root, sizeof(root), "%s/root", config->data_directory);
         r = folders_make(root, 0700, err);
         r = r ? r : folders_packages_path(config, packages, err);
+        if (r == 0)
+                provision_path(config, prepared);
         return r ? r : warden_open(&engine->warden, &args, err);
 }
 
@@ -155,6 +159,8 @@ static int prepare(struct engine *engine, struct err *err)
         r = open_warden(engine, err);
         r = r ? r : folders_store_prepare(config, engine->warden.uid_base + WARDEN_UID_LEDGER, err);
         r = r ? r : folders_packages_prepare(config, engine->warden.uid_base + WARDEN_UID_PACKER, err);
+        if (r == 0)
+                provision_open(engine);
         return r ? r : tell_isolation(engine, err);
 }
 
@@ -166,6 +172,7 @@ static void close_engine(struct engine *engine)
 
         _Static_assert(ARRAY_LEN(order) == CHILD_COUNT, "each of them");
         engine->stopping = true;
+        provision_stop(engine);
         for (size_t i = 0; i < ARRAY_LEN(order); i++)
                 supervise_end(engine, order[i]);
         warden_close(&engine->warden);
@@ -218,6 +225,7 @@ int serve(const struct config *config)
         for (uint32_t i = 0; i < engine.n_slots; i++)
                 slot_start(&engine, i);
         announce(&engine);
+        provision_start(&engine);
         supervise(&engine);
         log_info("stopping");
         close_engine(&engine);

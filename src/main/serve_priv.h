@@ -34,6 +34,7 @@ struct engine {
         int signals;
         int lock;
         struct child children[CHILD_COUNT];
+        pid_t provision; /* 0: nothing is being prepared */
         struct backoff *slots;
         uint32_t n_slots;
         char isolation[ISOLATION_JSON_MAX];
@@ -47,6 +48,9 @@ void slot_start(struct engine *engine, uint32_t slot);
 
 /* The file of keys is there, or another: those who live by it are given it. */
 void children_give_keys(struct engine *engine);
+
+/* Slots are made again when their boxes have ended: they show what was prepared for runtime number @runtime. */
+void runner_tell_prepared(struct engine *engine, uint32_t runtime);
 
 /* supervise.c */
 int supervise_open(struct engine *engine,

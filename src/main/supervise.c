@@ -5,6 +5,7 @@
  * again.  When this process ends, control sockets end and keepers get SIGKILL from the kernel: nothing outlives it.
  */
 #include "main/serve_priv.h"
+#include "main/provision.h"
 #include "util/clock.h"
 #include "util/err.h"
 #include "util/log.h"
@@ -64,6 +65,10 @@ static void ended(struct engine *engine, pid_t pid, int status)
                         child_ended(engine, id, status);
                         return;
                 }
+        if (pid == engine->provision) {
+                provision_ended(engine, status);
+                return;
+        }
         slot = warden_reaped(&engine->warden, pid);
         if (slot >= 0)
                 keeper_ended(engine, (uint32_t)slot, status);

@@ -287,9 +287,19 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
         stop(arg);
 }
 
+/* Ours is a copy of the catalog that nobody else reads. */
+static int prepared_take(struct runner *runner, uint32_t index)
+{
+        if (index >= runner->args->catalog->n_runtimes)
+                return -EINVAL;
+        runner->args->catalog->runtimes[index].is_prepared = true;
+        schedule_retire_slots(&runner->schedule);
+        return 0;
+}
+
 static void control_take(struct runner *runner, const struct runner_message *message, int *fd)
 {
-        int r;
+        int r = 0;
 
         if (message->kind == RUNNER_SLOT)
                 r = schedule_slot_take(&runner->schedule, message->index, TAKE_FD(*fd));
@@ -299,6 +309,8 @@ static void control_take(struct runner *runner, const struct runner_message *mes
                 r = peer_take(runner, PEER_LEDGER, TAKE_FD(*fd));
         else if (message->kind == RUNNER_PACKER)
                 r = peer_take(runner, PEER_PACKER, TAKE_FD(*fd));
+        else if (message->kind == RUNNER_PREPARED)
+                r = prepared_take(runner, message->index);
         else if (message->kind == RUNNER_SHELF)
                 r = shelf_take_end(runner, TAKE_FD(*fd));
         else

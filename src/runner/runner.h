@@ -16,6 +16,7 @@ enum runner_control {
         RUNNER_FRONT,    /* the front was started anew: its socket; the jobs of the old one are dropped */
         RUNNER_LEDGER,   /* the same for the ledger, which is a client like the front */
         RUNNER_PACKER,   /* the same for the packer, which has archives unpacked in boxes */
+        RUNNER_PREPARED, /* new slots show what was prepared for runtime `index`; the descriptor means nothing */
         RUNNER_SHELF,    /* the packer's word on which packages there are (job/parcel.h) */
 };
 

@@ -125,10 +125,10 @@ int stage_start(struct task *task, struct slot *slot, const struct warm_table *w
         spec_fill(&spec, task, &words);
         if (task->warm && warm_is(warm, task->warm, &words))
                 spec.warm = spec.next = task->warm;
+        result_of(task)->timing.queue_ns = clock_now_ns() - task->since_ns;
         r = order_send(task, slot, base, &spec, &words, err);
         if (r != 0)
                 return r;
-        result_of(task)->timing.queue_ns = clock_now_ns() - task->since_ns;
         task->begun = true;
         task->slot = slot;
         slot->task = task;

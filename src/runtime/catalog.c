@@ -332,6 +332,23 @@ static const char *tool_at(const struct builder *b, const struct candidate *cand
         return candidate->image ? b->catalog->images[candidate->image - 1].files : candidate->tool;
 }
 
+/* Only with the host's own tools: nothing of an image is run outside of a box. */
+static bool fill_prepared(struct runtime *runtime, const struct candidate *candidate)
+{
+        char *const *recipe = candidate->manifest->prepare;
+        uint8_t identity[DIGEST_BYTES];
+        char text[DIGEST_TEXT];
+
+        if (!recipe || !recipe[0] || candidate->image)
+                return true;
+        runtime->prepare = fill_list(recipe, candidate->tool);
+        if (!runtime->prepare)
+                return false;
+        identity_of_prepared(runtime, candidate->tool, identity);
+        digest_hex(identity, text);
+        return asprintf(&runtime->prepared, "%s-%s-%.16s", runtime->language, runtime->version, text) > 0;
+}
+
 static int make_runtime(const struct builder *b, const struct candidate *candidate, struct runtime *runtime,
                         struct err *err)
 {
@@ -351,6 +368,7 @@ static int make_runtime(const struct builder *b, const struct candidate *candida
         runtime->image = candidate->image;
         for (int i = 0; i < STAGE_COUNT; i++)
                 whole &= fill_stage(&runtime->stages[i], &m->stages[i], candidate->tool);
+        whole = whole && runtime->language && runtime->version && fill_prepared(runtime, candidate);
         if (!whole || !runtime->language || !runtime->version || !runtime->title ||
             (m->package && !runtime->package) || !runtime->aliases || !runtime->extensions ||
             !runtime->companions || !runtime->env) {

@@ -112,6 +112,19 @@ void identity_of_host(const struct runtime *runtime, const char *manifest, const
         digest_end(&digest, ret);
 }
 
+void identity_of_prepared(const struct runtime *runtime, const char *tool, uint8_t ret[DIGEST_BYTES])
+{
+        struct digest digest;
+
+        digest_begin(&digest);
+        digest_text(&digest, runtime->language);
+        digest_text(&digest, runtime->version);
+        put_list(&digest, runtime->prepare);
+        put_program(&digest, tool);
+        put_lists(&digest);
+        digest_end(&digest, ret);
+}
+
 /* Each installation makes the folder anew, so its inode and ctime tell one from the next. */
 void identity_of_package(const struct runtime *runtime, int folder, uint8_t ret[DIGEST_BYTES])
 {

@@ -17,6 +17,9 @@ struct runtime;
 void identity_of_host(const struct runtime *runtime, const char *manifest, const char *tool,
                       uint8_t ret[DIGEST_BYTES]);
 
+/* Of what is prepared with the words of runtime->prepare. */
+void identity_of_prepared(const struct runtime *runtime, const char *tool, uint8_t ret[DIGEST_BYTES]);
+
 /* Of a runtime of a package, which lies in the open folder @folder. */
 void identity_of_package(const struct runtime *runtime, int folder, uint8_t ret[DIGEST_BYTES]);
 

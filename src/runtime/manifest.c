@@ -53,6 +53,7 @@ static const struct key top_keys[] = {
         { "apt", KIND_LIST, AT(apt) },
         { "env", KIND_ENV, AT(env) },
         { "limits", KIND_LIMITS, 0 },
+        { "prepare", KIND_LIST, AT(prepare) },
         { "compile", KIND_STAGE, AT(stages[STAGE_COMPILE]) },
         { "run", KIND_STAGE, AT(stages[STAGE_RUN]) },
         { "self_test", KIND_SELF_TEST, 0 },
@@ -357,8 +358,8 @@ void manifest_deinit(struct manifest *m)
         char **const texts[] = { &m->file,          &m->language,      &m->title,
                                  &m->package,       &m->version.after, &m->version.range,
                                  &m->version.fixed, &m->image,         &m->version.env };
-        char ***const lists[] = { &m->aliases, &m->extensions, &m->companions, &m->find,
-                                  &m->needs,   &m->apt,        &m->env,        &m->version.argv };
+        char ***const lists[] = { &m->aliases, &m->extensions, &m->companions,   &m->find,   &m->needs,
+                                  &m->apt,     &m->env,        &m->version.argv, &m->prepare };
 
         for (size_t i = 0; i < ARRAY_LEN(texts); i++)
                 free(*texts[i]);

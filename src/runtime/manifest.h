@@ -26,6 +26,8 @@
  *                                and its environment stands below env; version is fixed, env, or what the tag tells
  *   env: { NAME: value }         for every stage
  *   limits: { compile_memory_limit: 1GiB, max_process_count: 256 }     as in configurations
+ *   prepare: [...]               argv, run once with an empty folder as its working directory: what it leaves there is shown in
+ *                                boxes, read-only, as {prepared}; words that name it are left out until then
  *   compile: [...]               argv, or { argv: [...], env: {...} }; may be left out
  *   run: [...]                   the same; required
  *     warm: fork                 beside argv: how it may be started in advance (fork, fork-at-read, park), the file it looks at first
@@ -55,6 +57,7 @@ struct manifest {
         char *title;
         char *package;
         char *image;
+        char **prepare;
         char **aliases; /* lists are NULL-terminated and NULL only where the key is absent */
         char **extensions;
         char **companions;

@@ -14,15 +14,20 @@
 
 /*
  * The argv of a stage, as written in the manifest.  A word that is exactly one of these stands for
- * more than itself (job/plan.c expands them); inside a longer word only {main}, {stem} and
- * {memory_mib} are replaced:
+ * more than itself (job/plan.c expands them); inside a longer word only {main}, {stem},
+ * {prepared} and {memory_mib} are replaced:
  *   {main}        name of the main file as placed in the box
  *   {stem}        the same without its last extension
  *   {sources}     the main file, then every other code file with one of the runtime's extensions, one word each
  *   {code}        every code file in the order in which they came, one word each
  *   {args}        the client's arguments, one word each
+ *   {prepared}    the folder of what was prepared for the runtime; the word is left out while there is none
  *   {memory_mib}  the stage's memory limit in MiB, for runtimes that size their heap themselves
  */
+
+/* What is prepared for runtimes lies below it in every box. */
+#define RUNTIME_PREPARED "/coderunr/prepared"
+
 enum runtime_naming {
         RUNTIME_NAMING_PLAIN, /* any name will do */
         RUNTIME_NAMING_JAVA,  /* <package path>/<public class>.java, see job/naming.h */
@@ -55,6 +60,9 @@ struct runtime {
         struct runtime_stage stages[STAGE_COUNT];
         struct limits limits[STAGE_COUNT]; /* in force: override, else manifest, else configuration */
         struct limits doors[STAGE_COUNT];  /* what a door with limits of its own may ask beyond; 0: nothing */
+        char **prepare;                    /* argv, NULL: there is nothing to prepare */
+        char *prepared;                    /* with prepare: below RUNTIME_PREPARED, a name no other toolchain has */
+        bool is_prepared;                  /* and slots show it */
         uint8_t identity[DIGEST_BYTES];    /* runtime/identity.h; all zero: not known */
 };
 

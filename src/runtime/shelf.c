@@ -30,6 +30,8 @@ void runtime_deinit(struct runtime *runtime)
         document_list_free(runtime->extensions);
         document_list_free(runtime->companions);
         document_list_free(runtime->env);
+        document_list_free(runtime->prepare);
+        free(runtime->prepared);
         for (int i = 0; i < STAGE_COUNT; i++) {
                 document_list_free(runtime->stages[i].argv);
                 document_list_free(runtime->stages[i].env);

@@ -5,6 +5,9 @@
  *   bench box KEEPER PROGRAM ROUNDS              an order with the program as its only file, box ready
  *   bench host KEEPER PATH ROUNDS                the same with a program of the toolchain
  *   bench http PORT BODY WANTED ROUNDS GAP_MS WORKERS -- PROGRAM [ARGUMENT…]
+ *   bench bare ROUNDS GAP_MS WORKERS -- PROGRAM [ARGUMENT…]
+ *
+ * `cold` is what a box would take that is not prepared: its answer and its making, which the keeper tells.
  *
  * Prints one line of JSON with all times in nanoseconds; tests/bench/table.py makes the table.
  */
@@ -62,8 +65,9 @@ static uint64_t at(const struct samples *samples, double part)
 static void print_samples(const char *name, struct samples *samples, const char *after)
 {
         qsort(samples->ns, samples->n, sizeof(*samples->ns), by_size);
-        printf("\"%s\": {\"n\": %zu, \"p50\": %llu, \"p99\": %llu}%s", name, samples->n,
-               (unsigned long long)at(samples, 0.5), (unsigned long long)at(samples, 0.99), after);
+        printf("\"%s\": {\"n\": %zu, \"p50\": %llu, \"p90\": %llu, \"p99\": %llu}%s", name, samples->n,
+               (unsigned long long)at(samples, 0.5), (unsigned long long)at(samples, 0.9),
+               (unsigned long long)at(samples, 0.99), after);
 }
 
 static void pause_ms(unsigned ms)
@@ -101,7 +105,8 @@ static uint64_t run_bare(char *const *argv)
 
 /* ---- the box ---- */
 
-static void wait_report(int slot, enum report_end wanted)
+/* The report's time of making the box. */
+static uint64_t wait_report(int slot, enum report_end wanted)
 {
         struct box_report report;
         int r;
@@ -119,15 +124,17 @@ static void wait_report(int slot, enum report_end wanted)
                         box_step_name(report.step), strerror(report.error));
                 exit(1);
         }
+        return report.prepare_ns;
 }
 
-static uint64_t run_box(int slot, const struct box_spec *spec, const char *words, const int *fds)
+static uint64_t run_box(int slot, const struct box_spec *spec, const char *words, const int *fds,
+                        uint64_t *ret_prepare_ns)
 {
         uint64_t start = clock_now_ns();
 
         if (box_run(slot, spec, words, fds, NULL) != 0)
                 die("the order was not taken");
-        wait_report(slot, END_EXITED);
+        *ret_prepare_ns = wait_report(slot, END_EXITED);
         return clock_now_ns() - start;
 }
 
@@ -148,7 +155,7 @@ static void box_rounds(int slot, char *path, bool as_file, size_t rounds)
         char words[512];
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
         int fds[BOX_FD_COUNT] = { null, null, null, as_file ? pack_of(path) : -1, -1 };
-        struct samples bare = { 0 }, box = { 0 }, cycle = { 0 };
+        struct samples bare = { 0 }, box = { 0 }, cold = { 0 }, cycle = { 0 };
         struct box_spec spec;
 
         box_spec_init(&spec, 1);
@@ -162,22 +169,24 @@ static void box_rounds(int slot, char *path, bool as_file, size_t rounds)
         spec.file_size_bytes = 10000000;
         spec.disk_bytes = 64 * MIB;
         spec.inodes = 16384;
-        wait_report(slot, END_READY);
+        (void)wait_report(slot, END_READY);
         for (size_t i = 0; i < rounds + WARM_UP; i++) {
-                uint64_t plain = run_bare(argv), start = clock_now_ns(),
-                         answer = run_box(slot, &spec, words, fds);
+                uint64_t plain = run_bare(argv), start = clock_now_ns(), prepare,
+                         answer = run_box(slot, &spec, words, fds, &prepare);
 
-                wait_report(slot, END_READY);
+                (void)wait_report(slot, END_READY);
                 if (i < WARM_UP)
                         continue;
                 samples_add(&bare, plain);
                 samples_add(&box, answer);
+                samples_add(&cold, answer + prepare);
                 samples_add(&cycle, clock_now_ns() - start);
                 spec.job++;
         }
         printf("{");
         print_samples("bare", &bare, ", ");
         print_samples("ours", &box, ", ");
+        print_samples("cold", &cold, ", ");
         print_samples("cycle", &cycle, "}\n");
 }
 
@@ -207,6 +216,7 @@ static void bench_box(const char *keeper, char *path, bool as_file, size_t round
 /* ---- HTTP ---- */
 
 struct load {
+        char *const *argv; /* bare, or NULL: by HTTP */
         const struct bytes *request;
         const char *wanted;
         uint16_t port;
@@ -264,17 +274,17 @@ static void *load_main(void *arg)
 {
         struct load *load = arg;
         char *reply = malloc(REPLY_CAP);
-        int fd = connect_to(load->port);
+        int fd = load->argv ? -1 : connect_to(load->port);
 
         for (size_t i = 0; reply && i < load->rounds; i++)
-                samples_add(&load->samples, run_http(fd, load, reply));
+                samples_add(&load->samples, load->argv ? run_bare(load->argv) : run_http(fd, load, reply));
         free(reply);
-        close(fd);
+        close_fd(&fd);
         return NULL;
 }
 
 /* Several clients at once: how many a second, and how long each took. */
-static void http_together(const struct load *one, size_t workers)
+static void together(const struct load *one, size_t workers)
 {
         struct load loads[64];
         pthread_t threads[64];
@@ -323,9 +333,10 @@ static void http_alone(const struct load *load, unsigned gap_ms, char *const *ar
 static void bench_http(int argc, char **argv)
 {
         struct bytes body = BYTES_INIT(BODY_CAP), request = BYTES_INIT(BODY_CAP);
-        struct load load = {
-                &request, argv[4], (uint16_t)strtoul(argv[2], NULL, 10), strtoul(argv[5], NULL, 10), { 0 }
-        };
+        struct load load = { .request = &request,
+                             .wanted = argv[4],
+                             .port = (uint16_t)strtoul(argv[2], NULL, 10),
+                             .rounds = strtoul(argv[5], NULL, 10) };
         size_t workers = strtoul(argv[7], NULL, 10);
         struct load warm = load;
 
@@ -337,12 +348,30 @@ static void bench_http(int argc, char **argv)
                     body.n) < 0 ||
             bytes_add(&request, body.p, body.n) < 0)
                 die("the body cannot be read");
-        warm.rounds = WARM_UP;
+        warm.rounds = MIN((size_t)WARM_UP, load.rounds);
         load_main(&warm);
         if (workers > 1)
-                http_together(&load, workers);
+                together(&load, workers);
         else
                 http_alone(&load, (unsigned)strtoul(argv[6], NULL, 10), argv + 9);
+}
+
+static void bench_bare(char **argv)
+{
+        struct load load = { .argv = argv + 6, .rounds = strtoul(argv[2], NULL, 10) };
+        unsigned gap_ms = (unsigned)strtoul(argv[3], NULL, 10);
+        size_t workers = strtoul(argv[4], NULL, 10);
+
+        if (workers > 1) {
+                together(&load, workers);
+                return;
+        }
+        for (size_t i = 0; i < load.rounds; i++) {
+                pause_ms(gap_ms);
+                samples_add(&load.samples, run_bare(load.argv));
+        }
+        printf("{");
+        print_samples("ours", &load.samples, "}\n");
 }
 
 int main(int argc, char **argv)
@@ -351,6 +380,8 @@ int main(int argc, char **argv)
                 bench_box(argv[2], argv[3], true, strtoul(argv[4], NULL, 10));
         else if (argc == 5 && streq(argv[1], "host"))
                 bench_box(argv[2], argv[3], false, strtoul(argv[4], NULL, 10));
+        else if (argc >= 7 && streq(argv[1], "bare"))
+                bench_bare(argv);
         else if (argc >= 10 && streq(argv[1], "http"))
                 bench_http(argc, argv);
         else

@@ -126,6 +126,7 @@ REFUSALS = [
 
 @pytest.mark.parametrize("message,coderunr,piston", REFUSALS, ids=[row[1] + f" {i}" for i, row in enumerate(REFUSALS)])
 def test_refused_init(engine, need, message, coderunr, piston):
+    """WS-18."""
     need("python")
     events, closed = talk(engine, message, dialect="piston")
     assert events == [{"type": "error", "message": piston}]
@@ -160,6 +161,7 @@ CLOSES = [
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("messages,closed", CLOSES, ids=[f"{row[1][0]} {i}" for i, row in enumerate(CLOSES)])
 def test_closes(engine, need, dialect, messages, closed):
+    """WS-18 and, of signals, WS-22."""
     need("python")
     events, was = talk(engine, *messages, dialect=dialect)
     assert was == closed
@@ -168,6 +170,7 @@ def test_closes(engine, need, dialect, messages, closed):
 
 @pytest.mark.parametrize("dialect,seconds", [("coderunr", 5), ("piston", 1)], ids=DIALECTS)
 def test_init_that_does_not_come(engine, dialect, seconds):
+    """WS-17."""
     start = time.monotonic()
     events, closed = talk(engine, dialect=dialect)
     assert seconds - 0.1 <= time.monotonic() - start <= seconds + 2
@@ -178,6 +181,7 @@ def test_init_that_does_not_come(engine, dialect, seconds):
 @pytest.mark.parametrize("text", ["{", "", "nope", '{"type":"init"', "[" * 100000, '{"a":"\\ud800"}', '{"a":1,"a":2}'],
                          ids=range(7))
 def test_no_json(engine, text):
+    """WS-18."""
     events, closed = talk(engine, text)
     assert [event["message"] for event in events] == ["Invalid message JSON"]
     assert closed == (1000, "Connection closed")

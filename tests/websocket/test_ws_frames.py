@@ -29,22 +29,22 @@ def ask(engine, head):
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 UPGRADES = [
-    ("no key", upgrade(key=None), 400),
-    ("short key", upgrade(key="dGhlIHNhbXBsZQ=="), 400),
-    ("long key", upgrade(key="dGhlIHNhbXBsZSBub25jZQAA"), 400),
-    ("key that is no base64", upgrade(key="!" * 22 + "=="), 400),
-    ("key with stray bits", upgrade(key="dGhlIHNhbXBsZSBub25jZR=="), 400),
-    ("two keys", upgrade(fields=f"Sec-WebSocket-Key: {KEY}\r\n"), 400),
-    ("version 8", upgrade(version="8"), 426),
-    ("no version", upgrade(version=None), 426),
-    ("two versions", upgrade(fields="Sec-WebSocket-Version: 13\r\n"), 426),
-    ("plain GET", b"GET /api/v2/connect HTTP/1.1\r\nHost: x\r\n\r\n", 426),
-    ("no Connection: upgrade", upgrade().replace(b"Connection: Upgrade", b"Connection: keep-alive"), 426),
-    ("another protocol", upgrade().replace(b"Upgrade: websocket", b"Upgrade: h2c"), 426),
-    ("HTTP/1.0", upgrade(minor=0), 426),
-    ("HEAD", upgrade(method="HEAD"), 426),
-    ("POST", upgrade(method="POST", fields="Content-Length: 0\r\n"), 404),
-    ("a body", upgrade(fields="Content-Length: 2\r\n") + b"{}", 400),
+    ("WS-01 no key", upgrade(key=None), 400),
+    ("WS-01 short key", upgrade(key="dGhlIHNhbXBsZQ=="), 400),
+    ("WS-01 long key", upgrade(key="dGhlIHNhbXBsZSBub25jZQAA"), 400),
+    ("WS-01 key that is no base64", upgrade(key="!" * 22 + "=="), 400),
+    ("WS-01 key with stray bits", upgrade(key="dGhlIHNhbXBsZSBub25jZR=="), 400),
+    ("WS-01 two keys", upgrade(fields=f"Sec-WebSocket-Key: {KEY}\r\n"), 400),
+    ("WS-02 version 8", upgrade(version="8"), 426),
+    ("WS-02 no version", upgrade(version=None), 426),
+    ("WS-02 two versions", upgrade(fields="Sec-WebSocket-Version: 13\r\n"), 426),
+    ("WS-03 plain GET", b"GET /api/v2/connect HTTP/1.1\r\nHost: x\r\n\r\n", 426),
+    ("WS-03 no Connection: upgrade", upgrade().replace(b"Connection: Upgrade", b"Connection: keep-alive"), 426),
+    ("WS-03 another protocol", upgrade().replace(b"Upgrade: websocket", b"Upgrade: h2c"), 426),
+    ("WS-03 HTTP/1.0", upgrade(minor=0), 426),
+    ("WS-03 HEAD", upgrade(method="HEAD"), 426),
+    ("WS-03 POST", upgrade(method="POST", fields="Content-Length: 0\r\n"), 404),
+    ("WS-03 a body", upgrade(fields="Content-Length: 2\r\n") + b"{}", 400),
 ]
 
 
@@ -58,6 +58,7 @@ def test_upgrades(engine, head, status):
 
 
 def test_accept_and_no_extension(engine):
+    """WS-19: no extension is agreed on."""
     with socket.create_connection((engine.host, engine.port), timeout=10) as sock:
         sock.sendall(upgrade(key=KEY, fields="Sec-WebSocket-Extensions: permessage-deflate\r\n"
                                              "Sec-WebSocket-Protocol: chat\r\n"))
@@ -79,6 +80,7 @@ def test_accept_and_no_extension(engine):
     ("", "https://a.example", 403),
 ])
 def test_origins(origin_engines, origins, origin, status):
+    """WS-04."""
     engine = origin_engines(origins)
     head = upgrade(fields=f"Origin: {origin}\r\n" if origin is not None else "")
     assert ask(engine, head)[0] == status
@@ -98,32 +100,32 @@ def origin_engines(start_engine):
 
 LARGE = 17 * MIB
 FRAMES = [
-    ("unmasked", frame(TEXT, "{}", masked=False), 1002),
-    ("RSV1", frame(TEXT, "{}", rsv=4), 1002),
-    ("RSV2", frame(TEXT, "{}", rsv=2), 1002),
-    ("RSV3", frame(PING, b"", rsv=1), 1002),
-    ("opcode 3", frame(3, "{}"), 1002),
-    ("opcode 11", frame(11, ""), 1002),
-    ("large ping", frame(PING, b"x" * 126), 1002),
-    ("fragmented ping", frame(PING, b"x", fin=False), 1002),
-    ("continuation of nothing", frame(MORE, b"x"), 1002),
-    ("text within a message", frame(TEXT, b"{", fin=False) + frame(TEXT, b"}"), 1002),
-    ("no UTF-8", frame(TEXT, b"\xff"), 1007),
-    ("no UTF-8 over two frames", frame(TEXT, b"\xe2\x82", fin=False) + frame(MORE, b"\x20"), 1007),
-    ("UTF-8 cut short", frame(TEXT, b"\xe2\x82"), 1007),
-    ("a surrogate", frame(TEXT, b"\xed\xa0\x80"), 1007),
-    ("close of one byte", frame(CLOSE, b"\x03"), 1002),
-    ("close 1005", frame(CLOSE, b"\x03\xed"), 1002),
-    ("close 1006", frame(CLOSE, b"\x03\xee"), 1002),
-    ("close 999", frame(CLOSE, b"\x03\xe7"), 1002),
-    ("close 5000", frame(CLOSE, b"\x13\x88"), 1002),
-    ("close without UTF-8", frame(CLOSE, b"\x03\xe8\xff"), 1007),
-    ("length with its top bit", frame(BINARY, b"", length=b"\x7f" + b"\xff" * 8), 1002),
-    ("length 2^40", frame(BINARY, b"", length=b"\x7f" + (1 << 40).to_bytes(8, "big")) + b"x", 1009),
-    ("message too big", frame(TEXT, b"", length=b"\x7f" + LARGE.to_bytes(8, "big")) + b"x", 1009),
-    ("two bytes for a short length", frame(TEXT, b"{}", length=b"\x7e\x00\x02"), 1002),
-    ("eight bytes for a short length", frame(TEXT, b"{}", length=b"\x7f" + (2).to_bytes(8, "big")), 1002),
-    ("large close", frame(CLOSE, b"\x03\xe8" + b"x" * 124), 1002),
+    ("WS-06 unmasked", frame(TEXT, "{}", masked=False), 1002),
+    ("WS-07 RSV1", frame(TEXT, "{}", rsv=4), 1002),
+    ("WS-07 RSV2", frame(TEXT, "{}", rsv=2), 1002),
+    ("WS-07 RSV3", frame(PING, b"", rsv=1), 1002),
+    ("WS-07 opcode 3", frame(3, "{}"), 1002),
+    ("WS-07 opcode 11", frame(11, ""), 1002),
+    ("WS-08 large ping", frame(PING, b"x" * 126), 1002),
+    ("WS-08 fragmented ping", frame(PING, b"x", fin=False), 1002),
+    ("WS-09 continuation of nothing", frame(MORE, b"x"), 1002),
+    ("WS-09 text within a message", frame(TEXT, b"{", fin=False) + frame(TEXT, b"}"), 1002),
+    ("WS-10 no UTF-8", frame(TEXT, b"\xff"), 1007),
+    ("WS-10 no UTF-8 over two frames", frame(TEXT, b"\xe2\x82", fin=False) + frame(MORE, b"\x20"), 1007),
+    ("WS-10 UTF-8 cut short", frame(TEXT, b"\xe2\x82"), 1007),
+    ("WS-10 a surrogate", frame(TEXT, b"\xed\xa0\x80"), 1007),
+    ("WS-11 close of one byte", frame(CLOSE, b"\x03"), 1002),
+    ("WS-11 close 1005", frame(CLOSE, b"\x03\xed"), 1002),
+    ("WS-11 close 1006", frame(CLOSE, b"\x03\xee"), 1002),
+    ("WS-11 close 999", frame(CLOSE, b"\x03\xe7"), 1002),
+    ("WS-11 close 5000", frame(CLOSE, b"\x13\x88"), 1002),
+    ("WS-11 close without UTF-8", frame(CLOSE, b"\x03\xe8\xff"), 1007),
+    ("WS-12 length with its top bit", frame(BINARY, b"", length=b"\x7f" + b"\xff" * 8), 1002),
+    ("WS-12 length 2^40", frame(BINARY, b"", length=b"\x7f" + (1 << 40).to_bytes(8, "big")) + b"x", 1009),
+    ("WS-13 message too big", frame(TEXT, b"", length=b"\x7f" + LARGE.to_bytes(8, "big")) + b"x", 1009),
+    ("WS-14 two bytes for a short length", frame(TEXT, b"{}", length=b"\x7e\x00\x02"), 1002),
+    ("WS-14 eight bytes for a short length", frame(TEXT, b"{}", length=b"\x7f" + (2).to_bytes(8, "big")), 1002),
+    ("WS-08 large close", frame(CLOSE, b"\x03\xe8" + b"x" * 124), 1002),
 ]
 
 
@@ -145,6 +147,7 @@ def test_broken_frames_end_the_job(engine, need, data, code):
 
 
 def test_close_is_answered(engine):
+    """WS-21."""
     for payload, code in [(b"\x03\xe8", 1000), (b"\x03\xe8bye", 1000), (b"\x0f\xa0", 4000), (b"", 1005)]:
         with Wire(engine) as wire:
             wire.send(frame(CLOSE, payload) + HELLO + b"garbage")
@@ -183,6 +186,7 @@ def test_every_byte_alone(engine, need):
 
 
 def test_frames_behind_the_upgrade(engine, need):
+    """WS-21."""
     need("python")
     program = "print(input())"
     with Wire(engine, more=text(init("python", program)) + text(stdin("early\n"))) as wire:
@@ -201,6 +205,7 @@ def test_upgrade_behind_a_request(engine):
 
 
 def test_message_limit_in_many_fragments(own_engine):
+    """WS-13."""
     engine = own_engine(websocket_message_limit=100000, max_concurrent_jobs=1)
     with Wire(engine) as wire:
         assert wire.send(frame(TEXT, b" ", fin=False))
@@ -223,6 +228,7 @@ def test_large_messages(engine, need):
 
 
 def test_ping_flood(engine):
+    """WS-15."""
     with Wire(engine) as wire:
         flood = frame(PING) * 1000
         start = time.monotonic()
@@ -235,6 +241,7 @@ def test_ping_flood(engine):
 
 
 def test_silence_is_closed(own_engine):
+    """WS-15."""
     engine = own_engine(idle_timeout="2s", run_timeout="20s", max_concurrent_jobs=1)
     message = text(init("python", "import time\ntime.sleep(8)"))
     with Wire(engine, more=message) as wire:
@@ -252,6 +259,7 @@ def test_silence_is_closed(own_engine):
 
 
 def test_client_that_reads_nothing(own_engine, rss):
+    """WS-16."""
     engine = own_engine(write_timeout="2s", max_concurrent_jobs=2, run_output_max_size="1GiB")
     flood = text(init("python", "import os\nwhile True: os.write(1, b'x' * 65536)"))
     before = rss(engine)
@@ -273,6 +281,7 @@ def settled(fds, engine):
 
 
 def test_dropped_connections_leave_nothing(engine, need, fds):
+    """WS-20."""
     need("python")
     engine.run("python", "print(1)")
     # the slot of that run is without a box for a moment, and so without the descriptors of one

@@ -3,8 +3,9 @@
  * again; that is harmless since each of them names what it means by id, fence or content.  Leaving the table comes before
  * the callback, so a second answer for the same ticket finds nobody.
  *
- * A ledger that stands still is told from one that works by its silence: while some request is overdue and nothing at
- * all arrives, requests are answered without it and new ones are not sent; the first frame that comes ends that.
+ * A ledger that stands still, or dies whenever it starts, is told from one that works by its silence: while some request
+ * is overdue and nothing at all arrives, requests are answered without it and new ones are not sent; the first frame, or
+ * the next ledger, ends that.
  */
 #include "job/desk_priv.h"
 #include "job/link.h"
@@ -148,7 +149,7 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
         struct desk *desk = arg;
         uint64_t now = clock_now_ns();
 
-        if (desk->link && desk->n_requests > 0 && now - desk->heard_ns > PATIENCE_SECONDS * NSEC_PER_SEC)
+        if (desk->n_requests > 0 && now - desk->heard_ns > PATIENCE_SECONDS * NSEC_PER_SEC)
                 finish_overdue(desk, now);
         look_later(desk);
 }
@@ -267,7 +268,7 @@ int desk_reconnect_take(struct desk *desk, int fd, struct err *err)
         if (r < 0)
                 return err_errno(err, r, "cannot watch the connection to the ledger");
         evtimer_del(desk->forsaken);
-        heard(desk);
+        desk->silent = false; /* WHY not heard(): one that dies again and again says nothing either */
         for (request = TAILQ_FIRST(&desk->requests); request; request = next) {
                 next = TAILQ_NEXT(request, link);
                 if (send_again(desk, request) != 0)

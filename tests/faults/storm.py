@@ -24,7 +24,7 @@ class Storm:
     """One run: `run()` says what was broken, and some figures."""
 
     def __init__(self, seed, seconds, n_jobs):
-        self.crew = Crew(seed, port=conftest.free_port(), max_concurrent_jobs=4)
+        self.crew = Crew(seed, port=conftest.free_port(), warm="true")
         self.chance = self.crew.chance
         self.seconds, self.n_jobs = seconds, n_jobs
         self.deaths = collections.Counter()

@@ -76,31 +76,31 @@ def big_results(crew):
 # ---- ends and starts ----
 
 
-def wait_rate(crew, ids, seconds):
-    """How many of @ids end a second, measured over the next @seconds."""
+def rate(crew, seconds):
+    """How many jobs end a second, from the next that ends."""
     def ended():
         answer = crew.ask("GET", "/v3/jobs?state=done&limit=1000")
         assert answer.status == 200, answer
         return len(answer.json()["jobs"])
-    eventually(lambda: ended() > 0, 20, "the first end")
+    first = ended()
+    eventually(lambda: ended() > first, 20, "the next end")
     start, before = time.monotonic(), ended()
-    while time.monotonic() - start < seconds:
-        time.sleep(0.05)
-    return (ended() - before) / (time.monotonic() - start)
+    time.sleep(seconds)
+    after = ended()
+    return (after - before) / (time.monotonic() - start)
 
 
-def backlog_figures(seed, backlog=BACKLOG, **flags):
+def backlog_figures(seed, backlog=BACKLOG, seconds=2, **flags):
     """(ready after so many seconds, its rate, the rate before the restart)"""
     with Crew(seed, **flags) as crew:
-        ids = crew.batch(backlog, "sleep 0.02; cat")
-        normal = wait_rate(crew, ids, 2)
+        crew.batch(backlog, "sleep 0.02; cat")
+        normal = rate(crew, seconds)
         crew.die()
         start = time.monotonic()
         crew.start()
         eventually(crew.is_ready, 60, "readiness")
         ready = time.monotonic() - start
-        # Those that ran when it died wait for their next attempt; the others do not.
-        again = wait_rate(crew, ids, 2)
+        again = rate(crew, seconds)
         crew.settle()
         return ready, again, normal
 
@@ -207,7 +207,7 @@ def log_blocked(seed, **flags):
         fcntl.fcntl(write, 1031, 4096)  # F_SETPIPE_SZ
         port = conftest.free_port()
         process = subprocess.Popen([conftest.BINARY, "serve", f"--bind-address=127.0.0.1:{port}", "--log-level=debug",
-                                    f"--data-directory={folder}", "--max-concurrent-jobs=2"],
+                                    f"--data-directory={folder}", "--max-concurrent-jobs=2", "--warm=false"],
                                    stdin=subprocess.DEVNULL, stdout=write, stderr=write)
         os.close(write)
         crew = Crew(seed, folder, max_concurrent_jobs=2)

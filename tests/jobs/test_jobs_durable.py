@@ -173,6 +173,8 @@ def test_nothing_is_kept_when_told_so():
 
 
 def test_the_ledger_holds_no_privilege(engine):
+    while not (pids(engine, "ledger") and pids(engine, "front")):
+        time.sleep(0.05)
     [pid] = pids(engine, "ledger")
     [front] = pids(engine, "front")
     with open(f"/proc/{pid}/status", encoding="ascii") as file:

@@ -10,6 +10,7 @@
 #include "api/server.h"
 #include "config/config.h"
 #include "job/client.h"
+#include "job/job.h"
 
 struct exchange *exchange_new(struct server *server, struct conn *conn)
 {
@@ -113,10 +114,12 @@ static void on_done(void *arg, const struct result *result)
 int exchange_submit(struct exchange *exchange, const struct job *job, exchange_result_fn on_result,
                     struct err *err)
 {
+        struct job owned = *job;
         int r;
 
+        owned.owner = job_owner(exchange->owner);
         exchange->on_result = on_result;
-        r = client_submit(exchange->server->client, job, on_done, exchange, &exchange->ticket, err);
+        r = client_submit(exchange->server->client, &owned, on_done, exchange, &exchange->ticket, err);
         if (r < 0)
                 return r;
         exchange->submitted = true;

@@ -145,6 +145,27 @@ def test_an_owner_sees_its_own_only(guarded, ring, need):
     assert guarded.request("GET", f"/v3/jobs/{job}", headers=ring.headers("admin")).status == 200
 
 
+def test_what_one_compiled_is_not_reused_for_another(guarded, ring, need):
+    """How fast an answer comes would tell one owner what another has compiled."""
+    need("c")
+    body = json.dumps({"language": "c", "version": "*", "timing": True,
+                       "files": [{"content": "int main(void) { return 0; /* a secret */ }"}]})
+    job = json.dumps({"language": "c", "files": [{"name": "file0.code.c", "content": "int main(void) { return 1; }"}]})
+
+    def cached(name):
+        answer = guarded.request("POST", "/api/v2/execute", body, ring.headers(name))
+        assert answer.status == 200, answer
+        return answer.json()["timing"]["compile"]["cached"]
+
+    def cached_job(name):
+        answer = guarded.request("POST", "/v3/jobs?wait=60", job, ring.headers(name))
+        assert answer.status == 200, answer
+        return answer.json()["outcomes"][0]["cached"]
+
+    assert [cached(name) for name in ("alice", "alice", "bob", "bob", "alice")] == [False, True, False, True, True]
+    assert [cached_job(name) for name in ("alice", "alice", "bob")] == [False, True, False]
+
+
 def test_the_same_idempotency_key_of_two_owners_is_two_jobs(guarded, ring, need):
     need("python")
     found = {submit(guarded, ring.headers(name, **{"Idempotency-Key": "same"})) for name in ("alice", "bob", "alice")}

@@ -10,8 +10,8 @@ import pytest
 
 SLEEPER = "import time; print('up', flush=True); time.sleep(100)"
 
-# capability numbers: KILL 5, SETGID 6, SETUID 7, SETPCAP 8, SYS_ADMIN 21
-KEEPER = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 21
+# capability numbers: KILL 5, SETGID 6, SETUID 7, SETPCAP 8, SYS_CHROOT 18, SYS_ADMIN 21
+KEEPER = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 18 | 1 << 21
 INIT = 1 << 5
 NAMESPACES = ("mnt", "pid", "ipc", "uts", "net", "user", "cgroup")
 
@@ -46,22 +46,38 @@ class Tree:
         self.runner = next(pid for pid, name in named.items() if name == "runner")
         self.roles = [pid for pid, name in named.items() if not name.startswith("coderunr-keep")]
         self.keepers = [pid for pid, name in named.items() if name.startswith("coderunr-keep")]
-        self.inits = {keeper: children(keeper)[0] for keeper in self.keepers if children(keeper)}
+        self.zygotes = {}
+        self.inits = {}
+        for keeper in self.keepers:
+            for child in children(keeper):
+                own = os.readlink(f"/proc/{child}/ns/pid") == os.readlink(f"/proc/{keeper}/ns/pid")
+                (self.zygotes if own else self.inits)[keeper] = child
         self.programs = {init: children(init)[0] for init in self.inits.values() if children(init)}
 
     def running(self):
         """init and program of the sleeping job."""
         for init, program in self.programs.items():
-            if b"python3" in pathlib.Path(f"/proc/{program}/cmdline").read_bytes():
+            waits = any(number > 100 for number in descriptors(program))  # for its order, already a Python
+            if b"python3" in pathlib.Path(f"/proc/{program}/cmdline").read_bytes() and not waits:
                 return init, program
         return None, None
 
 
-@pytest.fixture(scope="module")
-def tree(start_engine):
+@pytest.fixture(scope="module", params=["cold", "warm"])
+def tree(start_engine, request):
     """All processes while a job sleeps in one box and every other slot has its next box prepared."""
     engine = start_engine(run_timeout=120000)
-    body = json.dumps({"language": "python", "version": "*", "files": [{"content": SLEEPER}]})
+    files = [{"name": "main.py", "content": SLEEPER}]
+    body = json.dumps({"language": "python", "version": "*", "files": files, "warm": request.param == "warm"})
+    if request.param == "warm":
+        for _ in range(50):
+            asked = json.dumps({"language": "python", "version": "*", "timing": True,
+                                "files": [{"name": "main.py", "content": "print(1)"}]})
+            answer = engine.request("POST", "/api/v2/execute", asked, {"Content-Type": "application/json"})
+            if answer.json()["timing"]["run"]["warm"]:
+                break
+        else:
+            pytest.fail("no interpreter is ever warm")
     job = http.client.HTTPConnection(engine.host, engine.port, timeout=120)
     job.request("POST", "/api/v2/execute", body, {"Content-Type": "application/json"})
     deadline = time.monotonic() + 60
@@ -98,12 +114,13 @@ def test_roles_hold_nothing(tree):
     assert len(uids) == len(tree.roles), "two roles share a user"
 
 
-def test_keepers_hold_five_capabilities(tree):
+def test_keepers_and_zygotes_hold_six_capabilities(tree, request):
+    """Ambient, because a zygote is an interpreter that the keeper executes."""
     assert tree.keepers
-    for pid in tree.keepers:
+    assert bool(tree.zygotes) == ("warm" in request.node.callspec.id)
+    for pid in [*tree.keepers, *tree.zygotes.values()]:
         held = capabilities(pid)
-        assert held["CapPrm"] == held["CapEff"] == held["CapBnd"] == KEEPER
-        assert held["CapInh"] == held["CapAmb"] == 0
+        assert set(held.values()) == {KEEPER}
         fields = status(pid)
         assert fields["NoNewPrivs"] == "1"
         assert fields["Seccomp"] == "2" and int(fields["Seccomp_filters"]) == 3
@@ -122,6 +139,8 @@ def test_the_warden_keeps_what_keepers_need_and_no_more(tree):
 def test_keepers_have_no_network_and_no_host_files(tree):
     host = namespaces(tree.warden)
     seen = set()
+    for keeper, zygote in tree.zygotes.items():
+        assert namespaces(zygote) == namespaces(keeper)
     for pid in tree.keepers:
         own = namespaces(pid)
         for name in ("mnt", "net", "uts", "ipc"):
@@ -138,6 +157,7 @@ def test_keepers_have_no_network_and_no_host_files(tree):
 def test_init_holds_the_right_to_kill_in_its_box_only(tree):
     for init in tree.inits.values():
         held = capabilities(init)
+        assert held["CapInh"] == held["CapAmb"] == 0
         assert held["CapEff"] == held["CapPrm"] == held["CapBnd"] == INIT
         assert status(init)["NoNewPrivs"] == "1"
 
@@ -155,7 +175,8 @@ def test_the_program_holds_nothing(tree):
     assert status(init)["Uid"].split()[0] != uid, "program and init share a user"
     assert pathlib.Path(f"/proc/{program}/uid_map").read_text().split() == ["1000", uid, "1"]
     assert pathlib.Path(f"/proc/{program}/setgroups").read_text().strip() == "deny"
-    assert fields["NSpid"].split()[1] == "2"
+    assert fields["NSpid"].split()[1] in ("2", "3")  # a zygote's helper was there before its child
+    assert pathlib.Path(f"/proc/{program}/stat").read_text().rsplit(")", 1)[1].split()[1] == str(init)
 
 
 def test_every_namespace_of_the_program_is_its_own(tree):
@@ -186,7 +207,7 @@ def test_descriptors(tree):
     for pid in (tree.front, tree.runner):
         for target in descriptors(pid).values():
             assert target.startswith(("socket:", "pipe:", "anon_inode:", "/memfd:", "/dev/null")) or \
-                target.endswith("/log"), f"{target} is open in {pid}"
+                target.endswith(("/log", "/cache")), f"{target} is open in {pid}"
 
 
 def test_limits_of_the_program(tree):
@@ -228,5 +249,5 @@ def test_nobody_traces_init_or_keeper(tree):
     init, program = tree.running()
     keeper = next(k for k, i in tree.inits.items() if i == init)
     # not dumpable: the files of /proc/PID belong to root, whatever user the process has
-    for pid in (init, keeper, *tree.roles):
+    for pid in (init, keeper, *tree.roles, *tree.zygotes.values()):
         assert os.stat(f"/proc/{pid}/mem").st_uid == 0

@@ -3,14 +3,9 @@
  *
  *   websocket_accept() ──► OPEN ──close, ours or theirs──► CLOSING ──all sent──► LINGER ──end, or 2 s──► freed
  *
- * wslay takes frames apart and checks them (masks, lengths, fragments, UTF-8, close codes); messages are put together
- * here, where their memory is counted.  It also makes our frames; they go to `out` at once, so nothing ever waits
- * inside it.
- *
+ * ws_frames.c takes the client's bytes apart and puts ours together; here are the socket, the clock and what is left to send.
  * Like a conn, a websocket does everything in run(), the only place that frees; what is below it marks it dead and
  * returns.  The door is told through fns, which is NULL as soon as nobody wants to hear.
- *
- * LIMIT: wslay answers a broken frame with a close that has no code, so the 1002 of that case is written by hand.
  */
 #include "api/websocket.h"
 #include "api/conn.h"
@@ -18,6 +13,7 @@
 #include "api/front.h"
 #include "api/server.h"
 #include "api/websocket_handshake.h"
+#include "api/ws_frames.h"
 #include "config/config.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -31,10 +27,7 @@
 
 enum {
         READ_STEP = 65536,
-        OUT_LOW = 65536,           /* below it a client keeps up */
-        MESSAGE_KEPT = 4096,       /* memory kept for the next message */
-        CONTROLS_PER_SECOND = 100, /* pings and pongs */
-        TRY_AGAIN_LATER = 1013,    /* a close code that wslay has no name for */
+        OUT_LOW = 65536, /* below it a client keeps up */
 };
 
 #define OUT_MAX        (16 * MIB)
@@ -61,13 +54,7 @@ struct websocket {
         uint64_t heard;         /* when the last bytes came */
         uint64_t send_deadline; /* 0: nothing to send */
         uint64_t linger_deadline;
-        uint64_t second; /* in which the control frames are counted */
-        unsigned controls;
-        wslay_event_context_ptr wslay;
-        struct view input; /* what wslay may read now */
-        bool too_big;
-        bool control; /* the frame at hand is no part of a message */
-        struct bytes message;
+        struct ws_frames frames;
         size_t charged;         /* its share of server->body_bytes */
         struct evbuffer *early; /* what came with the upgrade; NULL when done */
         struct evbuffer *out;
@@ -81,10 +68,10 @@ static const struct config *config_of(const struct websocket *ws)
         return ws->server->front->config;
 }
 
-static void charge(struct websocket *ws)
+static void charge(struct websocket *ws, size_t room)
 {
-        ws->server->body_bytes += ws->message.room - ws->charged;
-        ws->charged = ws->message.room;
+        ws->server->body_bytes += room - ws->charged;
+        ws->charged = room;
 }
 
 static void websocket_free(struct websocket *ws)
@@ -95,9 +82,8 @@ static void websocket_free(struct websocket *ws)
         event_del(&ws->event);
         event_del(&ws->timer);
         server->answer_bytes -= ws->counted;
-        wslay_event_context_free(ws->wslay);
-        bytes_deinit(&ws->message);
-        charge(ws);
+        ws_frames_deinit(&ws->frames);
+        charge(ws, 0);
         if (ws->early)
                 evbuffer_free(ws->early);
         if (ws->out)
@@ -116,20 +102,13 @@ static void gone(struct websocket *ws)
                 fns->on_gone(ws->arg);
 }
 
-/* Have wslay write what it holds to `out`. */
-static void put(struct websocket *ws)
-{
-        if (wslay_event_send(ws->wslay) != 0)
-                ws->dead = true;
-}
-
 static void say_close(struct websocket *ws, unsigned code, const char *reason)
 {
         if (ws->state != WEBSOCKET_OPEN)
                 return;
         ws->state = WEBSOCKET_CLOSING;
-        (void)wslay_event_queue_close(ws->wslay, (uint16_t)code, (const uint8_t *)reason, strlen(reason));
-        put(ws);
+        if (ws_frames_close(&ws->frames, code, reason) < 0)
+                ws->dead = true;
 }
 
 /* The client broke a rule of ours. */
@@ -140,119 +119,36 @@ static void expel(struct websocket *ws, unsigned code, const char *reason)
         gone(ws);
 }
 
-static ssize_t on_wslay_recv(wslay_event_context_ptr ctx, uint8_t *p, size_t n, int flags, void *arg)
+static void on_message(void *arg, struct bytes *message)
 {
         struct websocket *ws = arg;
 
-        n = MIN(n, ws->input.n);
-        if (n == 0) {
-                wslay_event_set_error(ctx, WSLAY_ERR_WOULDBLOCK);
-                return -1;
-        }
-        memcpy(p, ws->input.p, n);
-        ws->input.p += n;
-        ws->input.n -= n;
-        return (ssize_t)n;
-}
-
-static ssize_t on_wslay_send(wslay_event_context_ptr ctx, const uint8_t *p, size_t n, int flags, void *arg)
-{
-        struct websocket *ws = arg;
-
-        if (evbuffer_add(ws->out, p, n) == 0)
-                return (ssize_t)n;
-        wslay_event_set_error(ctx, WSLAY_ERR_NOMEM);
-        return -1;
-}
-
-static void count_control(struct websocket *ws)
-{
-        uint64_t second = clock_now_ns() / NSEC_PER_SEC;
-
-        if (ws->second != second)
-                ws->controls = 0;
-        ws->second = second;
-        if (++ws->controls > CONTROLS_PER_SECOND)
-                expel(ws, WSLAY_CODE_POLICY_VIOLATION, "too many pings");
-}
-
-static void on_wslay_frame(wslay_event_context_ptr ctx,
-                           const struct wslay_event_on_frame_recv_start_arg *frame, void *arg)
-{
-        struct websocket *ws = arg;
-
-        ws->control = wslay_is_ctrl_frame(frame->opcode);
-        if (ws->state != WEBSOCKET_OPEN)
-                return;
-        if (frame->opcode == WSLAY_CONNECTION_CLOSE && frame->payload_length == 1)
-                expel(ws, WSLAY_CODE_PROTOCOL_ERROR, "");
-        else if (ws->control)
-                count_control(ws);
-        else if (frame->payload_length > ws->message.cap - ws->message.n)
-                expel(ws, WSLAY_CODE_MESSAGE_TOO_BIG, "message too big");
-}
-
-static void on_wslay_chunk(wslay_event_context_ptr ctx,
-                           const struct wslay_event_on_frame_recv_chunk_arg *chunk, void *arg)
-{
-        struct websocket *ws = arg;
-
-        if (ws->control || ws->state != WEBSOCKET_OPEN)
-                return;
-        if (bytes_add(&ws->message, chunk->data, chunk->data_length) < 0)
-                ws->dead = true;
-        charge(ws);
-        if (ws->server->body_bytes > ws->server->body_bytes_max)
-                expel(ws, TRY_AGAIN_LATER, "too many large messages at once");
-}
-
-static void on_wslay_message(wslay_event_context_ptr ctx, const struct wslay_event_on_msg_recv_arg *message,
-                             void *arg)
-{
-        struct websocket *ws = arg;
-
-        if (wslay_is_ctrl_frame(message->opcode) || ws->state != WEBSOCKET_OPEN)
-                return;
         if (ws->fns)
-                ws->fns->on_message(ws->arg, &ws->message);
-        if (ws->message.room > MESSAGE_KEPT)
-                bytes_deinit(&ws->message);
-        bytes_clear(&ws->message);
-        charge(ws);
+                ws->fns->on_message(ws->arg, message);
 }
 
-static const struct wslay_event_callbacks callbacks = {
-        .recv_callback = on_wslay_recv,
-        .send_callback = on_wslay_send,
-        .on_frame_recv_start_callback = on_wslay_frame,
-        .on_frame_recv_chunk_callback = on_wslay_chunk,
-        .on_msg_recv_callback = on_wslay_message,
-};
-
-/* A frame that is none: see above. */
-static void refuse_frame(struct websocket *ws)
+static bool on_room(void *arg, size_t room)
 {
-        static const char close_1002[] = { '\x88', 2, '\x03', '\xea' };
+        struct websocket *ws = arg;
 
-        if (ws->state == WEBSOCKET_OPEN && evbuffer_add(ws->out, close_1002, sizeof(close_1002)) < 0)
-                ws->dead = true;
-        ws->state = WEBSOCKET_CLOSING;
-        gone(ws);
+        charge(ws, room);
+        return ws->server->body_bytes <= ws->server->body_bytes_max;
 }
+
+static const struct ws_frames_fns frames_fns = { on_message, on_room };
 
 static void take(struct websocket *ws, struct view bytes)
 {
+        int r;
+
         ws->heard = clock_now_ns();
         ws->pinged = false;
         if (ws->state != WEBSOCKET_OPEN)
                 return;
-        ws->input = bytes;
-        if (wslay_event_recv(ws->wslay) != 0) {
-                refuse_frame(ws);
-                return;
-        }
-        put(ws);
-        if (!wslay_event_get_read_enabled(ws->wslay)) {
+        r = ws_frames_take(&ws->frames, bytes, ws->heard / NSEC_PER_SEC);
+        if (r < 0)
+                ws->dead = true;
+        if (r == FRAMES_CLOSED) {
                 ws->state = WEBSOCKET_CLOSING;
                 gone(ws);
         }
@@ -306,7 +202,7 @@ static void count_answers(struct websocket *ws)
         if (n > OUT_MAX)
                 expel(ws, WSLAY_CODE_POLICY_VIOLATION, "too slow");
         else if (ws->server->answer_bytes > OUT_OF_ALL_MAX && !websocket_has_room(ws))
-                expel(ws, TRY_AGAIN_LATER, "too much waits for all clients together");
+                expel(ws, FRAMES_TRY_AGAIN_LATER, "too much waits for all clients together");
 }
 
 static void offer_room(struct websocket *ws)
@@ -423,7 +319,6 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
         struct websocket *ws = arg;
         uint64_t now = clock_now_ns();
-        struct wslay_event_msg ping = { .opcode = WSLAY_PING };
 
         ws->running = true;
         if (next_deadline(ws) > now) {
@@ -439,8 +334,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
                 expel(ws, WSLAY_CODE_GOING_AWAY, "nothing was heard for too long");
         } else {
                 ws->pinged = true;
-                (void)wslay_event_queue_msg(ws->wslay, &ping);
-                put(ws);
+                ws->dead = ws_frames_ping(&ws->frames) < 0;
         }
         run(ws);
 }
@@ -470,17 +364,16 @@ static struct websocket *websocket_new(struct server *server)
         ws->server = server;
         ws->fd = -1;
         ws->heard = clock_now_ns();
-        ws->message = BYTES_INIT(server->front->config->websocket_message_limit);
         ws->early = evbuffer_new();
         ws->out = evbuffer_new();
         event_assign(&ws->event, server->base, -1, 0, on_event, ws);
         event_assign(&ws->timer, server->base, -1, 0, on_timer, ws);
         server->n_conns++;
         TAILQ_INSERT_TAIL(&server->websockets, ws, link);
-        if (ws->early && ws->out && wslay_event_context_server_init(&ws->wslay, &callbacks, ws) == 0) {
-                wslay_event_config_set_no_buffering(ws->wslay, 1);
+        if (ws->early && ws->out &&
+            ws_frames_init(&ws->frames, server->front->config->websocket_message_limit, ws->out, &frames_fns,
+                           ws) == 0)
                 return ws;
-        }
         websocket_free(ws);
         return NULL;
 }
@@ -522,11 +415,8 @@ void websocket_attach(struct websocket *ws, const struct websocket_fns *fns, voi
 
 void websocket_send(struct websocket *ws, struct view text)
 {
-        struct wslay_event_msg message = { WSLAY_TEXT_FRAME, (const uint8_t *)text.p, text.n };
-
-        if (wslay_event_queue_msg(ws->wslay, &message) == WSLAY_ERR_NOMEM)
+        if (ws_frames_say(&ws->frames, text) < 0)
                 ws->dead = true;
-        put(ws);
         wake(ws);
 }
 

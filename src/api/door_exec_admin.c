@@ -66,15 +66,19 @@ static json_t *text_of(const json_t *value)
 
 static json_t *case_of(const json_t *from, size_t i)
 {
-        json_t *one = json_object(), *id = text_of(json_object_get(from, "id"));
-        bool ok = json_is_object(from);
+        json_t *one, *id;
         char number[24];
+        bool ok;
 
+        if (!json_is_object(from))
+                return NULL;
+        one = json_object();
+        id = text_of(json_object_get(from, "id"));
         if (id && json_string_length(id) == 0) {
                 snprintf(number, sizeof(number), "%zu", i + 1);
                 json_string_set(id, number);
         }
-        ok = ok && json_object_set_new(one, "id", id) == 0;
+        ok = json_object_set_new(one, "id", id) == 0;
         ok = ok && json_object_set_new(one, "input", text_of(json_object_get(from, "input"))) == 0;
         ok = ok && json_object_set_new(one, "expected_output",
                                        text_of(json_object_get(from, "expected_output"))) == 0;

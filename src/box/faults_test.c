@@ -2,6 +2,7 @@
  * Every set-up step of a slot and of a box is made to fail, by an error and by a kill: the right step and error are
  * reported, nothing is left, and the next job runs.  The keeper is the one built with CODERUNR_FAULTS.
  */
+#include "box/steps.h"
 #include "box/test_world.h"
 #include "util/clock.h"
 #include "util/err.h"
@@ -227,6 +228,131 @@ static void test_order_steps_killed(void **state)
         }
 }
 
+/* ---- killed from outside while somebody is at a step ---- */
+
+static int parent_of(int pid)
+{
+        CLEANUP(bytes_deinit) struct bytes text = BYTES_INIT(4096);
+        const char *line;
+        char path[32];
+
+        snprintf(path, sizeof(path), "/proc/%d/status", pid);
+        line = bytes_read_file(&text, path) == 0 ? strstr(text.p, "\nPPid:") : NULL;
+        return line ? (int)strtol(line + 6, NULL, 10) : 0;
+}
+
+static bool is_paused(int pid)
+{
+        CLEANUP(bytes_deinit) struct bytes text = BYTES_INIT(64);
+        char path[32];
+
+        snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+        return bytes_read_file(&text, path) == 0 && streq(text.p, STEPS_PAUSED "\n");
+}
+
+/* Keeper, init or program of slot 0: the one that is late. */
+static int find_paused(void)
+{
+        pid_t keeper = world.warden.keepers[0];
+        DIR *dir = opendir("/proc");
+        struct dirent *entry;
+        int found = 0;
+
+        assert_non_null(dir);
+        while (!found && (entry = readdir(dir))) {
+                int pid = (int)strtol(entry->d_name, NULL, 10), up = pid;
+
+                for (int i = 0; pid > 0 && i < 3 && up > 0 && up != keeper; i++)
+                        up = parent_of(up);
+                if (pid > 0 && up == keeper && is_paused(pid))
+                        found = pid;
+        }
+        closedir(dir);
+        return found;
+}
+
+static void await_paused(enum step step)
+{
+        for (int i = 0; i < 2000; i++) {
+                if (find_paused() > 0)
+                        return;
+                poll(NULL, 0, 5);
+        }
+        fail_msg("nobody came to the step that should %s", box_step_name((int)step));
+}
+
+static void pause_at(enum step step, uint32_t ms)
+{
+        struct err err = { "" };
+
+        world.warden.boot->fault = (struct slot_fault){ .step = step, .delay_ms = ms, .times = 1 };
+        if (warden_slot_start(&world.warden, 0, &world.slots[0], &err) < 0)
+                fail_msg("%s", err.text);
+}
+
+static void expect_works(void)
+{
+        start_slot(STEP_NONE, 0);
+        world_expect_ready(world.slots[0]);
+        expect_hello();
+        end_slot();
+        expect_nobody();
+}
+
+enum { LONG_MS = 600000 };
+
+/* Whoever is at a step dies with the keeper, however long the step would take. */
+static void test_keeper_killed_at_each_step(void **state)
+{
+        for (enum step step = STEP_BOOT; step <= STEP_PROGRAM_READY; step++) {
+                if (step == STEP_SLOT_IMAGE)
+                        continue; /* slots without images do not come by */
+                pause_at(step, LONG_MS);
+                await_paused(step);
+                assert_int_equal(kill(world.warden.keepers[0], SIGKILL), 0);
+                expect_gone();
+                expect_nobody();
+        }
+        expect_works();
+}
+
+static void test_keeper_killed_at_each_step_of_an_order(void **state)
+{
+        for (enum step step = STEP_LIMIT_MEMORY; step <= STEP_PROGRAM_EXEC; step++) {
+                int files = files_of_one(), out;
+
+                pause_at(step, LONG_MS);
+                world_expect_ready(world.slots[0]);
+                out = world_start(world.slots[0], &hello, files, -1);
+                await_paused(step);
+                assert_int_equal(kill(world.warden.keepers[0], SIGKILL), 0);
+                expect_gone();
+                expect_nobody();
+                close(files);
+                close(out);
+        }
+        expect_works();
+}
+
+/* The runner hangs up: the keeper finishes the step, finds nobody to work for, and leaves nothing. */
+static void test_runner_gone_at_each_step(void **state)
+{
+        for (enum step step = STEP_BOOT; step <= STEP_PROGRAM_READY; step++) {
+                int status;
+
+                if (step == STEP_SLOT_IMAGE)
+                        continue;
+                pause_at(step, 50);
+                await_paused(step);
+                close_fd(&world.slots[0]);
+                assert_int_equal(waitpid(world.warden.keepers[0], &status, 0), world.warden.keepers[0]);
+                assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+                assert_int_equal(warden_reaped(&world.warden, world.warden.keepers[0]), 0);
+                expect_nobody();
+        }
+        expect_works();
+}
+
 static int set_up(void **state)
 {
         return world_open(CODERUNR_KEEPER_FAULTS, 2000700000);
@@ -240,10 +366,16 @@ static int tear_down(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_slot_steps_fail),      cmocka_unit_test(test_slot_steps_killed),
-                cmocka_unit_test(test_box_steps_fail),       cmocka_unit_test(test_box_steps_killed),
-                cmocka_unit_test(test_ready_waits_for_init), cmocka_unit_test(test_order_steps_fail),
+                cmocka_unit_test(test_slot_steps_fail),
+                cmocka_unit_test(test_slot_steps_killed),
+                cmocka_unit_test(test_box_steps_fail),
+                cmocka_unit_test(test_box_steps_killed),
+                cmocka_unit_test(test_ready_waits_for_init),
+                cmocka_unit_test(test_order_steps_fail),
                 cmocka_unit_test(test_order_steps_killed),
+                cmocka_unit_test(test_keeper_killed_at_each_step),
+                cmocka_unit_test(test_keeper_killed_at_each_step_of_an_order),
+                cmocka_unit_test(test_runner_gone_at_each_step),
         };
 
         if (geteuid() != 0) {

@@ -180,8 +180,10 @@ static int mount_proc(const void *context)
 static int take_slot_id(const void *context)
 {
         const struct box_plan *plan = context;
+        int r = privileges_take_id(plan->boot->slot_uid);
 
-        return privileges_take_id(plan->boot->slot_uid);
+        /* as below */
+        return r == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? -errno : r;
 }
 
 /* SIGCHLD is blocked except inside ppoll, so an exit between two looks is not missed. */

@@ -15,6 +15,9 @@ struct step_row {
 /* Run the rows up to the first failure; its step in *ret_step and its -errno as the result. */
 int steps_run(const struct step_row *rows, size_t n, const void *context, enum step *ret_step) MUST_USE;
 
+/* The name (PR_SET_NAME) of a process that is late because boot->fault said so. */
+#define STEPS_PAUSED "paused"
+
 /*
  * In builds with CODERUNR_FAULTS: what boot->fault asks for at @step, as often as it asks, in whichever process comes by; the
  * process is killed, or -errno returned.  Otherwise always 0.

@@ -19,6 +19,14 @@
 
 enum { RANGES = 16, HIGH_FD = 200 };
 
+/* Whoever unlocks a range removes its file: a lock on a file that is no longer there by that name locks nothing. */
+static bool is_there(int fd, const char *path)
+{
+        struct stat held, named;
+
+        return fstat(fd, &held) == 0 && stat(path, &named) == 0 && held.st_ino == named.st_ino;
+}
+
 static int lock_range(uint32_t base)
 {
         char path[64];
@@ -33,6 +41,10 @@ static int lock_range(uint32_t base)
 
                 close(fd);
                 return r;
+        }
+        if (!is_there(fd, path)) {
+                close(fd);
+                return -EWOULDBLOCK;
         }
         return fd;
 }

@@ -255,6 +255,8 @@ static void on_gone(void *arg, struct slot *slot, struct task *task)
                 fault(schedule, task, slot, "the slot went away");
         }
         dispatch(schedule);
+        if (schedule->stopping && schedule->slots.n_live == 0)
+                schedule_end_all(schedule, "the engine is stopping"); /* the warden is gone, none will come */
 }
 
 static const struct slot_fns slot_fns = { on_ready, on_report, on_gone };
@@ -400,6 +402,7 @@ void schedule_refuse_pending(struct schedule *schedule)
 {
         struct task *task = TAILQ_FIRST(&schedule->pending), *next;
 
+        schedule->stopping = true;
         for (; task; task = next) {
                 next = TAILQ_NEXT(task, link);
                 if (task->begun)

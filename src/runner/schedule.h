@@ -48,6 +48,7 @@ struct schedule {
         struct task_bucket buckets[SCHEDULE_BUCKETS];
         struct event *stalled;
         bool dispatching;
+        bool stopping; /* what is lost now is not tried once more when there is no slot left */
 };
 
 /* @schedule is large and must not move. */

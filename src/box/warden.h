@@ -23,7 +23,7 @@ enum {
         WARDEN_UID_PACKER = 3,
         WARDEN_UID_COURIER = 4,
         WARDEN_UID_PROVISION = 5, /* who prepares toolchains */
-        WARDEN_UID_IMAGES = 32, /* who fetches and unpacks images */
+        WARDEN_UID_IMAGES = 32,   /* who fetches and unpacks images */
         WARDEN_UID_SLOT = 64,
         WARDEN_UID_INIT = 2048,
         WARDEN_UIDS = 4096,

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <grp.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -80,6 +81,21 @@ NORETURN static void give_up(const char *what, int error)
         _exit(EXIT_JAIL);
 }
 
+NORETURN static void execute(const char *const *argv)
+{
+        static const char *const folders[] = { "/usr/local/bin", "/usr/bin", "/bin" };
+        char path[PATH_MAX];
+
+        for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+                snprintf(path, sizeof(path), "%s/%s", folders[i], argv[0]);
+                execve(path, (char *const *)(uintptr_t)argv, environ);
+                if (errno != ENOENT)
+                        give_up(argv[0], errno);
+        }
+        dprintf(STDERR_FILENO, "%s is not installed: apt-get install -y skopeo umoci\n", argv[0]);
+        _exit(EXIT_JAIL);
+}
+
 NORETURN static void second(const struct image_jail *jail)
 {
         int r = close_files(jail);
@@ -90,13 +106,7 @@ NORETURN static void second(const struct image_jail *jail)
         set_environment();
         if (jail->call)
                 _exit(jail->call());
-        execvp(jail->argv[0], (char *const *)(uintptr_t)jail->argv);
-        if (errno == ENOENT)
-                dprintf(STDERR_FILENO, "%s is not installed: apt-get install -y skopeo umoci\n",
-                        jail->argv[0]);
-        else
-                give_up(jail->argv[0], errno);
-        _exit(EXIT_JAIL);
+        execute(jail->argv);
 }
 
 NORETURN static void first(const struct image_jail *jail, int output)

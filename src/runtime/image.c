@@ -146,19 +146,17 @@ static int read_env(struct image *image)
 int image_open(const struct config *config, const char *text, struct image *ret_image, struct err *err)
 {
         struct image image = { .lock = -1 };
-        char folder[IMAGE_PATH_MAX];
+        char folder[IMAGE_PATH_MAX], root[IMAGE_PATH_MAX];
         int r = image_name(text, image.name, err);
 
         r = r ? r : image_digest(config, image.name, image.digest, err);
         r = r ? r : image_path(config, "/roots/", folder, err);
         if (r != 0)
                 return r;
-        if (strlen(folder) + strlen(image.digest) + sizeof("/files") > IMAGE_PATH_MAX)
+        if (snprintf(root, sizeof(root), "%s%s", folder, image.digest) >= IMAGE_PATH_MAX ||
+            snprintf(image.files, sizeof(image.files), "%s/files", root) >= IMAGE_PATH_MAX)
                 return err_set(err, -ENAMETOOLONG, "data_directory is too long");
-        strcat(folder, image.digest);
-        memcpy(image.files, folder, sizeof(image.files));
-        strcat(image.files, "/files");
-        r = lock_shared(&image, folder);
+        r = lock_shared(&image, root);
         r = r ? r : read_env(&image);
         if (r < 0)
                 err_errno(err, r, "image %s", image.name);

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <time.h>
 
 struct keeper_order {
         struct box_spec spec;
@@ -125,7 +126,7 @@ static bool do_build(struct keeper *k, const char *arg)
 
         keeper_builds++;
         if (streq(arg, "slow"))
-                usleep(200000);
+                nanosleep(&(struct timespec){ .tv_nsec = 200 * 1000 * 1000 }, NULL);
         if (streq(arg, "reads"))
                 (void)!read(k->fds[BOX_FD_STDIN], text, 1);
         if (fdio_map(k->fds[BOX_FD_FILES], &p, &n) < 0 || pack_reader_init(&reader, p, n) < 0 ||

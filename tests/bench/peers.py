@@ -22,6 +22,7 @@ def bundle_of(folder, tool):
     spec = json.loads((bundle / "config.json").read_text())
     spec["process"]["args"] = ["/true"]
     spec["process"]["terminal"] = False
+    spec["process"].pop("rlimits", None)  # may need a capability that a container's root has not
     spec["root"] = {"path": str(folder / "peer/rootfs"), "readonly": True}
     (bundle / "config.json").write_text(json.dumps(spec))
     return bundle

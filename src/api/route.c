@@ -3,6 +3,8 @@
  */
 #include "api/route.h"
 #include "api/exchange.h"
+#include "api/front.h"
+#include "config/config.h"
 
 #include <stdio.h>
 
@@ -97,8 +99,31 @@ static void answer_never(struct exchange *exchange, const char *allow)
         exchange_reply(exchange, &reply);
 }
 
+/* Whoever makes a name of his own lead here, for the pages of a browser to ask us, gives himself away by the name. */
+static bool is_meant_for_us(const struct exchange *exchange)
+{
+        struct view host = exchange->http.request.host,
+                    allowed = view_of(exchange->front->config->allowed_hosts);
+        const char *port;
+        char name[256];
+
+        if (allowed.n == 0)
+                return true;
+        port = host.n > 0 ? memrchr(host.p, ':', host.n) : NULL;
+        if (port && host.p[host.n - 1] != ']')
+                host.n = (size_t)(port - host.p);
+        if (host.n == 0 || host.n >= sizeof(name))
+                return false;
+        snprintf(name, sizeof(name), "%.*s", (int)host.n, host.p);
+        return http1_has_token(allowed, name);
+}
+
 void route_dispatch(struct exchange *exchange)
 {
+        if (!is_meant_for_us(exchange)) {
+                exchange_fail(exchange, 421, "this engine does not answer to that name");
+                return;
+        }
         switch (exchange->found) {
         case 0:
                 (void)matches(exchange->route->path, exchange->http.request.path, exchange->params);

@@ -249,11 +249,11 @@ static const struct client_stream_fns stream_fns = { on_stage, on_output, on_sta
 static bool start(struct session *session, const struct job *job)
 {
         struct client *client = session->server->client;
-        struct job owned = *job;
+        struct job whose = *job;
         struct err err = { "" };
 
-        owned.owner = job_owner(session->seat ? session->seat->key.name : "");
-        if (client_submit_stream(client, &owned, &stream_fns, session, &session->ticket, &err) < 0) {
+        gate_name_job(session->seat, &whose);
+        if (client_submit_stream(client, &whose, &stream_fns, session, &session->ticket, &err) < 0) {
                 log_error("cannot hand over a job: %s", err.text);
                 return answer(session, WS_FAILED, "the engine is not ready, try again later");
         }

@@ -114,12 +114,12 @@ static void on_done(void *arg, const struct result *result)
 int exchange_submit(struct exchange *exchange, const struct job *job, exchange_result_fn on_result,
                     struct err *err)
 {
-        struct job owned = *job;
+        struct job whose = *job; /* the same job: what it points to stays the caller's */
         int r;
 
-        owned.owner = job_owner(exchange->owner);
+        gate_name_job(exchange->caller, &whose);
         exchange->on_result = on_result;
-        r = client_submit(exchange->server->client, &owned, on_done, exchange, &exchange->ticket, err);
+        r = client_submit(exchange->server->client, &whose, on_done, exchange, &exchange->ticket, err);
         if (r < 0)
                 return r;
         exchange->submitted = true;

@@ -9,6 +9,7 @@
 #include "api/exchange.h"
 #include "api/server.h"
 #include "config/config.h"
+#include "job/job.h"
 #include "util/err.h"
 #include "util/json_out.h"
 #include "util/log.h"
@@ -219,6 +220,14 @@ bool gate_ask(struct gate *gate, struct exchange *exchange, uint64_t now_ns, str
 bool gate_allows(const struct exchange *exchange, enum scope scope)
 {
         return !exchange->caller || key_may(&exchange->caller->key, scope);
+}
+
+void gate_name_job(const struct caller *caller, struct job *job)
+{
+        if (!caller)
+                return;
+        job->owner = job_owner(caller->key.name);
+        job->share = (uint32_t)caller->key.share;
 }
 
 /* ---- leaving ---- */

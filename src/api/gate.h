@@ -16,6 +16,7 @@
 
 struct config;
 struct exchange;
+struct job;
 struct reply;
 struct server;
 
@@ -61,6 +62,9 @@ void gate_leave(struct exchange *exchange);
 /* Something that outlives its exchange (a session) goes on counting until gate_seat_free(); NULL: there are no keys. */
 struct caller *gate_seat_take(struct exchange *exchange);
 void gate_seat_free(struct server *server, struct caller *seat);
+
+/* Whose job it is, and what share that owner has; NULL: nobody's. */
+void gate_name_job(const struct caller *caller, struct job *job);
 
 /* Has the row of this caller gone?  NULL: no. */
 static inline bool caller_is_gone(const struct caller *caller)

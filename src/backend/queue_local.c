@@ -390,13 +390,14 @@ static void wake(struct queue *queue, uint64_t now_ns)
 }
 
 /* The first who stands in a line of the rotation; a line that has given its share goes to the end. */
-static struct place *next_of_rotation(struct rotation *rotation)
+static struct place *next_of_rotation(struct rotation *rotation, bool idle)
 {
         struct line *line;
 
         TAILQ_FOREACH(line, rotation, rotation)
         {
-                if (TAILQ_EMPTY(&line->places) || owner_is_held(line->owner))
+                if (TAILQ_EMPTY(&line->places) || owner_is_held(line->owner) ||
+                    (idle && line->owner->n_out > 0))
                         continue;
                 if (++line->given >= line->owner->share.share) {
                         line->given = 0;
@@ -415,13 +416,13 @@ static struct place *next_of_lane(struct queue *queue, enum priority priority, c
         return line ? TAILQ_FIRST(&line->places) : NULL;
 }
 
-static int local_take(struct queue *queue, const char *lane, enum priority worst, uint64_t now_ns,
-                      uint64_t *ret_seq)
+static int take(struct queue *queue, const char *lane, bool idle, enum priority worst, uint64_t now_ns,
+                uint64_t *ret_seq)
 {
         wake(queue, now_ns);
         for (int i = 0; i <= (int)worst; i++) {
                 struct place *place = lane ? next_of_lane(queue, (enum priority)i, lane)
-                                           : next_of_rotation(&queue->rotations[i]);
+                                           : next_of_rotation(&queue->rotations[i], idle);
 
                 if (!place)
                         continue;
@@ -433,6 +434,17 @@ static int local_take(struct queue *queue, const char *lane, enum priority worst
                 return 0;
         }
         return QUEUE_EMPTY;
+}
+
+static int local_take(struct queue *queue, const char *lane, enum priority worst, uint64_t now_ns,
+                      uint64_t *ret_seq)
+{
+        return take(queue, lane, false, worst, now_ns, ret_seq);
+}
+
+static int local_take_idle(struct queue *queue, enum priority worst, uint64_t now_ns, uint64_t *ret_seq)
+{
+        return take(queue, NULL, true, worst, now_ns, ret_seq);
 }
 
 static void local_drop(struct queue *queue, uint64_t seq)
@@ -487,6 +499,7 @@ const struct queue_ops queue_local = {
         .tune = local_tune,
         .put = local_put,
         .take = local_take,
+        .take_idle = local_take_idle,
         .drop = local_drop,
         .expired = local_expired,
         .wake_ns = local_wake_ns,

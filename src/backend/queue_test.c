@@ -146,6 +146,25 @@ static void so_many_out_at_once(void **state)
         assert_int_equal(ops->count(queue), 0);
 }
 
+static void those_who_have_nothing_out(void **state)
+{
+        uint64_t seq;
+
+        put(1, "a", PRIORITY_NORMAL);
+        put(2, "a", PRIORITY_NORMAL);
+        assert_int_equal(take(), 1);
+        assert_int_equal(ops->take_idle(queue, PRIORITY_BULK, 0, &seq), QUEUE_EMPTY);
+        put(11, "b", PRIORITY_NORMAL);
+        put(12, "b", PRIORITY_NORMAL);
+        assert_int_equal(ops->take_idle(queue, PRIORITY_INTERACTIVE, 0, &seq), QUEUE_EMPTY);
+        assert_int_equal(ops->take_idle(queue, PRIORITY_NORMAL, 0, &seq), 0);
+        assert_int_equal(seq, 11);
+        assert_int_equal(ops->take_idle(queue, PRIORITY_NORMAL, 0, &seq), QUEUE_EMPTY);
+        ops->drop(queue, 1);
+        assert_int_equal(ops->take_idle(queue, PRIORITY_NORMAL, 0, &seq), 0);
+        assert_int_equal(seq, 2);
+}
+
 static void what_is_out_does_not_expire(void **state)
 {
         struct queue_item item = { .seq = 1, .owner = "a", .lane = "l", .local = true, .expires_ns = 10 };
@@ -277,6 +296,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(a_share_is_so_many_turns, open_queue, close_queue),
                 cmocka_unit_test_setup_teardown(many_do_not_starve_one, open_queue, close_queue),
                 cmocka_unit_test_setup_teardown(so_many_out_at_once, open_queue, close_queue),
+                cmocka_unit_test_setup_teardown(those_who_have_nothing_out, open_queue, close_queue),
                 cmocka_unit_test_setup_teardown(what_is_out_does_not_expire, open_queue, close_queue),
                 cmocka_unit_test_setup_teardown(once_only, open_queue, close_queue),
                 cmocka_unit_test_setup_teardown(lanes, open_queue, close_queue),

@@ -44,6 +44,7 @@ struct job {
         bool cold;   /* no interpreter that is up already */
         bool detail; /* the answer tells of the cache and of times, too */
         uint64_t owner; /* job_owner() of whose it is: what one compiled is not reused for another */
+        uint32_t share; /* turns in a row while jobs of other owners wait too; 0 is 1 */
         int pack;       /* JOB_RUN: a sealed pack (util/pack.h) in place of the files' contents; borrowed */
         const struct runtime *runtime; /* borrowed from the catalog */
         struct job_file *files;

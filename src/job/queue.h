@@ -61,6 +61,9 @@ struct queue_ops {
         int (*take)(struct queue *queue, const char *lane, enum priority worst, uint64_t now_ns,
                     uint64_t *ret_seq);
 
+        /* The same for our own runner, of an owner who has nothing out.  0 or QUEUE_EMPTY. */
+        int (*take_idle)(struct queue *queue, enum priority worst, uint64_t now_ns, uint64_t *ret_seq);
+
         /* Forget one; it may be unknown. */
         void (*drop)(struct queue *queue, uint64_t seq);
 

@@ -90,6 +90,7 @@ int wire_job_encode(const struct job *job, uint64_t ticket, bool interactive, st
         frame.job.fresh = job->fresh;
         frame.job.cold = job->cold;
         frame.job.owner = job->owner;
+        frame.job.share = job->share;
         frame.job.sent_ns = clock_now_ns();
         frame.job.interactive = interactive;
         memcpy(frame.job.limits, job->limits, sizeof(frame.job.limits));

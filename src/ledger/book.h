@@ -11,6 +11,7 @@
 #include "job/queue.h"
 #include "job/store.h"
 #include "ledger/group.h"
+#include "ledger/shares.h"
 
 struct catalog;
 struct config;
@@ -43,6 +44,7 @@ struct book {
         struct loans *loans;            /* what outside runners run */
         struct waiters *waiters;        /* requests whose answer has to wait */
         struct link *peers[BOOK_PEERS]; /* NULL: there is none now */
+        struct shares shares;           /* of the owners of jobs */
         size_t n_arriving;              /* handed in and not committed yet */
         bool shelved;                   /* the packages are known */
         bool stopping;

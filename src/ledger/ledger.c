@@ -13,7 +13,6 @@
 #include "ledger/cards.h"
 #include "ledger/loans.h"
 #include "ledger/read.h"
-#include "ledger/shares.h"
 #include "ledger/waiters.h"
 #include "ledger/works.h"
 #include "util/err.h"
@@ -37,7 +36,6 @@ struct ledger {
         struct peer peers[BOOK_PEERS];
         struct shelf_end *shelf; /* NULL: there is no packer */
         struct event *controlled, *terminated, *tick;
-        struct keys keys; /* whose shares the queue knows */
 };
 
 static void note_arrived(struct ledger *ledger, const struct note *note, const struct note_ask *ask)
@@ -215,7 +213,7 @@ static void on_control(evutil_socket_t socket, short what, void *arg)
         else if (r == 0 && message.kind == LEDGER_SHELF)
                 r = shelf_take_end(ledger, TAKE_FD(fds[0]));
         else if (r == 0 && message.kind == LEDGER_KEYS)
-                (void)shares_load_take(&ledger->book, &ledger->keys, TAKE_FD(fds[0]));
+                (void)shares_load_take(&ledger->book, TAKE_FD(fds[0]));
         fdio_close_all(fds, n_fds);
         if (r < 0)
                 log_error("control message kind=%u: %s", message.kind, err.text[0] ? err.text : strerror(-r));
@@ -260,8 +258,8 @@ static void ledger_close(struct ledger *ledger)
                 ledger->book.peers[i] = NULL;
         }
         shelf_end_free(ledger->shelf);
-        keys_deinit(&ledger->keys);
         book_close(&ledger->book);
+        shares_deinit(&ledger->book.shares);
         for (size_t i = 0; i < ARRAY_LEN(events); i++)
                 if (events[i])
                         event_free(events[i]);

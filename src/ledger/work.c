@@ -109,7 +109,8 @@ int work_new(struct book *book, struct works *works, const struct entry *entry, 
         work->pack = -1;
         work->stop_at = work->failed_at = UINT32_MAX;
         LIST_INIT(&work->pieces);
-        r = work_read(book, work, err);
+        work->holder = shares_begin(book, entry->head.owner);
+        r = work->holder ? work_read(book, work, err) : err_set(err, -ENOMEM, "no memory to run a job");
         if (r != 0)
                 work_free(book, work);
         else
@@ -119,6 +120,7 @@ int work_new(struct book *book, struct works *works, const struct entry *entry, 
 
 void work_free(struct book *book, struct work *work)
 {
+        shares_end(work->holder);
         order_read_deinit(&work->read);
         bytes_deinit(&work->bytes);
         sets_put(book->sets, work->set);
@@ -176,6 +178,7 @@ const struct job *work_job(struct work *work, enum job_part part, uint32_t which
         job->fresh = work->read.order.fresh;
         job->cold = work->read.order.cold;
         job->owner = job_owner(work->read.order.head.owner);
+        job->share = work->holder->share;
         job->pack = work->pack;
         /* WHY no bytes_add(): it is only read, and lies in the order. */
         job->input = (struct bytes){ .p = (char *)(uintptr_t)input.p, .n = input.n };

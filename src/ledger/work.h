@@ -13,6 +13,7 @@
 
 struct book;
 struct err;
+struct holder;
 struct piece;
 struct set;
 struct works;
@@ -30,6 +31,7 @@ struct piece {
 struct work {
         TAILQ_ENTRY(work) link;
         struct works *works;
+        struct holder *holder; /* whose it is */
         struct entry entry; /* as leased, with the counts as they will be when all is written */
         struct bytes bytes; /* the order; what is read lies in it */
         struct order_read read;

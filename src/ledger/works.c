@@ -8,7 +8,7 @@
  *
  * As many pieces are out as there are slots, and a few more, so that no slot waits while we wait for the disk.  A new job is
  * taken before a further case of an old one, up to a bound that leaves room for the urgent; among works the more
- * urgent, then the one with the fewest pieces out, is next.
+ * urgent, then the one whose owner has less than its share, then the one with the fewest pieces out, is next.
  *
  * A result of VERDICT_ENGINE is never an outcome: the attempt has failed, and the next one goes on with what is left.
  */
@@ -21,6 +21,8 @@
 
 #include <inttypes.h>
 
+enum { IDLE_OWNERS = 64 };
+
 #define PIECE_PATIENCE_NS (120 * NSEC_PER_SEC)
 #define SHELF_NS          (30 * NSEC_PER_SEC)
 
@@ -30,6 +32,7 @@ void piece_drop(struct piece *piece)
 {
         LIST_REMOVE(piece, link);
         piece->work->n_pieces--;
+        piece->work->holder->n_pieces--;
         piece->work->works->n_pieces--;
         free(piece);
 }
@@ -140,6 +143,16 @@ static void on_result(void *arg, const struct result *result)
 
 /* ---- starting ---- */
 
+/* Is @a to be run before @b?  The more urgent, then whose owner has less than its share, then who has less. */
+static bool is_before(const struct work *a, const struct work *b)
+{
+        if (a->entry.head.priority != b->entry.head.priority)
+                return a->entry.head.priority < b->entry.head.priority;
+        if (share_is_due(a->holder, b->holder) || share_is_due(b->holder, a->holder))
+                return share_is_due(a->holder, b->holder);
+        return a->n_pieces < b->n_pieces;
+}
+
 static struct work *next_work(struct works *works)
 {
         struct work *work, *best = NULL;
@@ -154,9 +167,7 @@ static struct work *next_work(struct works *works)
                         continue;
                 work->next = next;
                 work->compiling = compiling;
-                if (!best || work->entry.head.priority < best->entry.head.priority ||
-                    (work->entry.head.priority == best->entry.head.priority &&
-                     work->n_pieces < best->n_pieces))
+                if (!best || is_before(work, best))
                         best = work;
         }
         return best;
@@ -183,6 +194,7 @@ static int piece_start(struct works *works, struct work *work, struct err *err)
         }
         LIST_INSERT_HEAD(&work->pieces, piece, link);
         work->n_pieces++;
+        work->holder->n_pieces++;
         works->n_pieces++;
         return 0;
 }
@@ -259,15 +271,27 @@ static int worst_priority(const struct works *works)
         return n < 2 * works->n_slots + 2 ? PRIORITY_INTERACTIVE : -1;
 }
 
+/* Some places more are for owners of whom nothing runs, lest a few long jobs of others keep them waiting. */
+static bool find_next(const struct works *works, uint64_t *ret_seq)
+{
+        const struct book *book = works->book;
+        size_t n = works->n + works->n_leasing;
+        int worst = worst_priority(works);
+        uint64_t now = clock_now_ns();
+
+        if (worst >= 0 && book->queue_ops->take(book->queue, NULL, (enum priority)worst, now, ret_seq) == 0)
+                return true;
+        return n < 2 * works->n_slots + IDLE_OWNERS &&
+               book->queue_ops->take_idle(book->queue, PRIORITY_NORMAL, now, ret_seq) == 0;
+}
+
 static bool take_one(struct works *works)
 {
         struct book *book = works->book;
-        int worst = worst_priority(works);
         struct taking *taking;
         uint64_t seq;
 
-        if (worst < 0 ||
-            book->queue_ops->take(book->queue, NULL, (enum priority)worst, clock_now_ns(), &seq) != 0)
+        if (!find_next(works, &seq))
                 return false;
         taking = calloc(1, sizeof(*taking));
         must(taking);

@@ -47,15 +47,22 @@ static void pending_add(struct schedule *schedule, struct task *task, bool first
                 TAILQ_INSERT_HEAD(&schedule->pending, task, link);
         else
                 TAILQ_INSERT_TAIL(&schedule->pending, task, link);
+        turns_add(&schedule->turns, task, first);
         schedule->n_pending++;
         schedule->pending_bytes += task->held_bytes;
 }
 
-static void pending_remove(struct schedule *schedule, struct task *task)
+static void pending_take(struct schedule *schedule, struct task *task, bool started)
 {
         TAILQ_REMOVE(&schedule->pending, task, link);
+        turns_remove(&schedule->turns, task, started);
         schedule->n_pending--;
         schedule->pending_bytes -= task->held_bytes;
+}
+
+static void pending_remove(struct schedule *schedule, struct task *task)
+{
+        pending_take(schedule, task, false);
 }
 
 static void running_remove(struct schedule *schedule, struct task *task)
@@ -122,7 +129,7 @@ static void start(struct schedule *schedule, struct task *task, struct slot *slo
         struct err err = { "" };
         int r;
 
-        pending_remove(schedule, task);
+        pending_take(schedule, task, true);
         r = watch(schedule, task);
         if (r == 0)
                 r = stage_start(task, slot, schedule->order.warm, schedule->order.base, &err);
@@ -152,8 +159,7 @@ static bool start_next(struct schedule *schedule)
 
         if (TAILQ_EMPTY(&schedule->slots.ready))
                 return false;
-        TAILQ_FOREACH(task, &schedule->pending, link)
-        {
+        for (task = turns_first(&schedule->turns); task; task = turns_next(&schedule->turns, task)) {
                 enum reuse_next next = reuse_look(schedule->order.reuse, task);
                 struct slot *slot;
 
@@ -265,6 +271,7 @@ int schedule_init(struct schedule *schedule, const struct schedule_order *order)
 {
         *schedule = (struct schedule){ .order = *order };
         TAILQ_INIT(&schedule->pending);
+        turns_init(&schedule->turns);
         TAILQ_INIT(&schedule->running);
         schedule->stalled = evtimer_new(order->base, on_stalled, schedule);
         if (!schedule->stalled)
@@ -272,10 +279,15 @@ int schedule_init(struct schedule *schedule, const struct schedule_order *order)
         return slots_init(&schedule->slots, order->base, order->n_slots, &slot_fns, schedule);
 }
 
-static void free_all(struct task_queue *queue)
+static void free_all(struct schedule *schedule)
 {
+        struct task_queue *queue = &schedule->running;
         struct task *task;
 
+        while ((task = TAILQ_FIRST(&schedule->pending))) {
+                pending_remove(schedule, task);
+                task_free(task);
+        }
         while ((task = TAILQ_FIRST(queue))) {
                 TAILQ_REMOVE(queue, task, link);
                 task_free(task);
@@ -286,8 +298,7 @@ void schedule_deinit(struct schedule *schedule)
 {
         if (!schedule->stalled)
                 return;
-        free_all(&schedule->pending);
-        free_all(&schedule->running);
+        free_all(schedule);
         slots_deinit(&schedule->slots);
         event_free(schedule->stalled);
         schedule->stalled = NULL;

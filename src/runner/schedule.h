@@ -1,12 +1,13 @@
 #pragma once
 
 /*
- * Schedule: which task runs where and when.  First come, first served; a stage that failed for no fault
- * of the program is tried once more on another slot, before everybody else.
+ * Schedule: which task runs where and when.  Owners take turns (turns.h), and of one owner first come, first served; a stage
+ * that failed for no fault of the program is tried once more on another slot, before everybody else.
  */
 
 #include "runner/slots.h"
 #include "runner/task.h"
+#include "runner/turns.h"
 
 #include <sys/queue.h>
 
@@ -43,6 +44,7 @@ struct schedule {
         struct schedule_order order;
         struct slots slots;
         struct task_queue pending, running;
+        struct turns turns; /* the pending, in the order in which they are tried */
         size_t n_pending, n_running;
         uint64_t pending_bytes;
         struct task_bucket buckets[SCHEDULE_BUCKETS];

@@ -114,6 +114,7 @@ int task_new(const struct wire_job *job, int fds[WIRE_FDS_MAX], const struct cat
         task->fresh = job->fresh;
         task->cold = job->cold;
         task->owner = job->owner;
+        task->share = job->share;
         task->since_ns = clock_now_ns();
         if (job->sent_ns && job->sent_ns < task->since_ns)
                 task->since_ns = job->sent_ns;

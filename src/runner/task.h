@@ -17,9 +17,12 @@ struct err;
 struct event;
 struct runtime;
 struct slot;
+struct turn;
 
 struct task {
-        TAILQ_ENTRY(task) link; /* pending or running */
+        TAILQ_ENTRY(task) link;  /* pending or running */
+        TAILQ_ENTRY(task) place; /* among those that wait; see turns.h */
+        struct turn *turn;
         LIST_ENTRY(task) by_ticket;
         uint64_t ticket;
         const struct runtime *runtime;
@@ -33,6 +36,7 @@ struct task {
         uint64_t since_ns; /* waits for its next stage since then */
         uint64_t looked;   /* how much was kept when the cache was asked last */
         uint64_t owner;
+        uint32_t share; /* turns in a row */
         uint8_t key[DIGEST_BYTES];
         struct limits limits[STAGE_COUNT];
         char *words; /* what the names and arguments below point into */

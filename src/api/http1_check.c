@@ -266,14 +266,22 @@ static int check_expect(struct http1_request *request, struct view value, const 
         return 0;
 }
 
+/* Of two keys a proxy may have looked at the other. */
+static int check_key(struct http1_request *request, struct view value, const char **ret_reason)
+{
+        struct view bearer = http1_field(request, "Authorization"), key = http1_field(request, "X-API-Key");
+
+        if (value.p != bearer.p && value.p != key.p)
+                return no(400, "more than one Authorization or X-API-Key", ret_reason);
+        return 0;
+}
+
 static const struct {
         const char *name;
         int (*check)(struct http1_request *request, struct view value, const char **ret_reason);
 } field_rules[] = {
-        { "Host", check_host },
-        { "Content-Length", check_length },
-        { "Transfer-Encoding", check_coding },
-        { "Expect", check_expect },
+        { "Host", check_host },     { "Content-Length", check_length }, { "Transfer-Encoding", check_coding },
+        { "Expect", check_expect }, { "Authorization", check_key },     { "X-API-Key", check_key },
 };
 
 static bool name_is_good(struct view name)

@@ -110,6 +110,8 @@ REFUSED = [
     ("HT-42 length over the limit", raw_post(b"Content-Length: 65537\r\n"), 413),
     ("HT-43 chunks over the limit", chunked(b"8000\r\n" + b" " * 32768 + b"\r\n8001\r\n" + b" " * 32769), 413),
     ("HT-45 no length", raw_post(b""), 411),
+    ("HT-73 two of Authorization", get(b"Authorization: Bearer a\r\nauthorization: Bearer a\r\n"), 400),
+    ("HT-73 two keys", get(b"X-API-Key: a\r\nX-API-Key: b\r\n"), 400),
 ]
 
 # What is answered like any request; the connection goes on.
@@ -150,6 +152,7 @@ ANSWERED = [
     ("HT-86 case", get(target=b"/HEALTH"), 404),
     ("HT-87 12 KiB of cookies", get(b"Cookie: " + b"a=b; " * 2400 + b"\r\n"), 200),
     ("HT-88 Connection names Host", get(b"Connection: keep-alive, Host, Authorization\r\n"), 200),
+    ("HT-73 one of each", get(b"Authorization: Bearer a\r\nX-API-Key: b\r\n"), 200),
     ("absolute form", get(target=b"http://LOCALHOST/health"), 200),
     ("chunked body", chunked(b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"), 400),
     ("obs-text", get(b"X: \xe9\r\n"), 200),

@@ -193,7 +193,8 @@ void run_request(void)
         enum step step;
         int r = fit_box(&step);
 
-        keeper.next = spec->next;
+        keeper.next =
+                keeper.image == 0 ? spec->next : 0; /* what is kept warm is the host's, never an image's */
         keeper.account.zygote_bytes = zygotes_bytes();
         keeper.account.zygotes = zygotes_count();
         if (r == 0)

@@ -22,7 +22,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import run as suite  # noqa: E402
 
-AT_ONCE = 4
+AT_ONCE = 6
 ROUNDS = 20
 
 
@@ -69,21 +69,26 @@ def tell(row, word, rounds, text, seconds):
         print(f"        {text}", flush=True)
 
 
-def play_all(rows, rounds, seed, each=lambda *_: None):
-    """{id: what play() says}; some at once, those that measure one after the other at the end."""
-    done = {}
+def play_all(rows, rounds, seed, each=lambda *_: None, seconds=float("inf")):
+    """{id: what play() says}; some at once, those that measure one after the other at the end.  After @seconds no row is begun."""
+    done, deadline = {}, time.monotonic() + seconds
+
+    def begin(row):
+        if time.monotonic() > deadline:
+            return "late", 0, f"not begun in {seconds} s", 0
+        return play(row, rounds, seed)
 
     def keep(row, said):
         done[row.id] = said
         each(row, *said)
 
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        running = {pool.submit(play, row, rounds, seed): row for row in rows if not row.alone}
+        running = {pool.submit(begin, row): row for row in rows if not row.alone}
         for future in concurrent.futures.as_completed(running):
             keep(running[future], future.result())
     for row in rows:
         if row.alone:
-            keep(row, play(row, rounds, seed))
+            keep(row, begin(row))
     return done
 
 

@@ -17,6 +17,7 @@ import storm  # noqa: E402
 import table  # noqa: E402
 import whole  # noqa: E402
 
+SECONDS = 60  # a slow machine does some of the rows, by chance
 QUICK = [row for row in table.ROWS if row.quick]
 
 
@@ -25,15 +26,16 @@ def done():
     """All quick rows, some at once: most of their time they wait."""
     if os.geteuid() != 0:
         pytest.skip("processes of other users are killed: needs root")
-    return faults.play_all(QUICK, 1, random.randrange(10 ** 6))
+    rows = random.sample(QUICK, len(QUICK))
+    return faults.play_all(rows, 1, random.randrange(10 ** 6), seconds=SECONDS)
 
 
 @pytest.mark.parametrize("row", QUICK, ids=[row.id for row in QUICK])
 def test_row(done, row):
     word, _, text, _ = done[row.id]
     assert word != "broken", text
-    if word == "vacuous":
-        pytest.skip(f"vacuous: {text}")
+    if word in ("vacuous", "late"):
+        pytest.skip(f"{word}: {text}")
 
 
 def test_a_short_storm():

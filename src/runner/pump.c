@@ -200,7 +200,7 @@ static void on_artefact(evutil_socket_t fd, short what, void *arg)
 /* A pipe with one end for us, which does not block, and one for the box. */
 static int pipe_open(int *ret_ours, int *ret_box, bool ours_writes)
 {
-        int ends[2], r;
+        int ends[2];
 
         if (pipe2(ends, O_CLOEXEC) < 0)
                 return -errno;
@@ -208,8 +208,8 @@ static int pipe_open(int *ret_ours, int *ret_box, bool ours_writes)
         *ret_box = ends[!ours_writes];
         if (fchmod(ends[0], PIPE_MODE) < 0)
                 return -errno;
-        r = fdio_nonblock(*ret_ours);
-        return r;
+        /* WHY not fdio_nonblock(): a new pipe has no flags to keep */
+        return fcntl(*ret_ours, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
 static int event_start(struct event_base *base, struct event **event, int fd, short what,

@@ -19,10 +19,11 @@
 #include "runtime/runtime.h"
 #include "util/err.h"
 #include "util/fdio.h"
+#include "util/log.h"
 
 #include <event2/event.h>
 
-enum { LAYOUT = 1, FAILED_MAX = 64 };
+enum { LAYOUT = 1, FAILED_MAX = 64, SMALL = 65536 };
 
 struct flight {
         LIST_ENTRY(flight) link;
@@ -55,12 +56,21 @@ static int put_words(struct digest *digest, const struct task *task)
         return 0;
 }
 
+/* They are sealed (task.c), so what is read is what the box will read.  Sources are small: mapping them costs more. */
 static int put_files(struct digest *digest, const struct task *task)
 {
+        static char small[SMALL];
         const char *p;
         size_t n;
-        int r = fdio_map(task->files, &p, &n);
+        int r;
 
+        if (task->files_bytes <= sizeof(small)) {
+                if (pread(task->files, small, sizeof(small), 0) != (ssize_t)task->files_bytes)
+                        return -EIO;
+                digest_bytes(digest, (struct view){ small, task->files_bytes });
+                return 0;
+        }
+        r = fdio_map(task->files, &p, &n);
         if (r < 0)
                 return r;
         digest_bytes(digest, (struct view){ p, n });
@@ -251,6 +261,7 @@ struct reuse *reuse_new_take(struct event_base *base, struct cache *cache, const
 
 void reuse_free(struct reuse *reuse)
 {
+        struct cache_counts counts;
         struct flight *flight;
 
         if (!reuse)
@@ -261,6 +272,11 @@ void reuse_free(struct reuse *reuse)
         }
         while (cache_work(reuse->cache))
                 ;
+        cache_count(reuse->cache, &counts);
+        if (counts.hits + counts.misses > 0)
+                log_info("compile cache: %llu of %llu stages found; %llu artefacts, %.1f MiB on disk",
+                         (unsigned long long)counts.hits, (unsigned long long)(counts.hits + counts.misses),
+                         (unsigned long long)counts.entries, (double)counts.disk_bytes / (double)MIB);
         event_free(reuse->work);
         cache_free(reuse->cache);
         free(reuse);

@@ -76,6 +76,7 @@ static int contents_take(struct task *task, const struct wire_job *job, int fds[
         r = input_take(task, job, &fds[1]);
         if (r < 0)
                 return err_set(err, r, "the job's stdin cannot be read");
+        task->files_bytes = files_bytes;
         task->held_bytes = files_bytes + task->input.n;
         return 0;
 }

@@ -49,6 +49,7 @@ struct task {
         int input_fd; /* sealed stdin, -1 when it was small */
         struct view input;
         char *input_small;
+        uint64_t files_bytes;
         uint64_t held_bytes; /* of files and input, for the bound on what waits */
         struct result result;
         enum stage stage;   /* the one running, or next to run */

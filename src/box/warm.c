@@ -30,6 +30,7 @@ extern char **environ;
 
 static struct {
         bool waiting; /* the door was not touched yet */
+        bool forking; /* it was, and the fork that comes is for us */
         uint32_t row;
         const struct slot_boot *boot;
         const struct slot_warm *warm;
@@ -249,12 +250,23 @@ static void serve(void)
         }
 }
 
+bool warm_fork(void)
+{
+        if (!state.forking)
+                return false;
+        state.forking = false;
+        serve();
+        return true;
+}
+
 static void open_door(void)
 {
         state.waiting = false;
         if (state.warm->by != SLOT_WARM_PARK) {
                 voice_open(state.warm->prelude);
-                serve();
+                state.forking = true;
+                if (!voice_forks())
+                        (void)warm_fork();
         } else {
                 forget_boot();
                 say_ready(WARM_FD_CHANNEL);

@@ -53,6 +53,16 @@
                 return next passed;                                                                          \
         }
 
+/* What stat(2) was called before glibc 2.33, still in programs built for older systems (JDKs among them). */
+#define DOOR_OLD(name)                                                                                       \
+        EXPORT int name(int version, const char *path, void *st);                                            \
+        EXPORT int name(int version, const char *path, void *st)                                             \
+        {                                                                                                    \
+                NEXT(name);                                                                                  \
+                warm_touch(path);                                                                            \
+                return next(version, path, st);                                                              \
+        }
+
 DOOR(int, stat, (const char *path, struct stat *st), (path, st))
 DOOR(int, stat64, (const char *path, struct stat64 *st), (path, st))
 DOOR(int, lstat, (const char *path, struct stat *st), (path, st))
@@ -61,6 +71,10 @@ DOOR(int, fstatat, (int at, const char *path, struct stat *st, int flags), (at, 
 DOOR(int, fstatat64, (int at, const char *path, struct stat64 *st, int flags), (at, path, st, flags))
 DOOR(int, statx, (int at, const char *path, int flags, unsigned mask, struct statx *st),
      (at, path, flags, mask, st))
+DOOR_OLD(__xstat)
+DOOR_OLD(__xstat64)
+DOOR_OLD(__lxstat)
+DOOR_OLD(__lxstat64)
 DOOR(int, access, (const char *path, int mode), (path, mode))
 DOOR(FILE *, fopen, (const char *path, const char *mode), (path, mode))
 DOOR(FILE *, fopen64, (const char *path, const char *mode), (path, mode))
@@ -76,6 +90,14 @@ EXPORT ssize_t read(int fd, void *p, size_t n)
         NEXT(read);
 
         return warm_read(fd, p) ? 1 : next(fd, p, n);
+}
+
+EXPORT pid_t fork(void);
+EXPORT pid_t fork(void)
+{
+        NEXT(fork);
+
+        return warm_fork() ? 0 : next();
 }
 
 EXPORT void *memchr(const void *p, int c, size_t n);

@@ -52,25 +52,50 @@ static void find_python(void)
  * run, and is kept alive; the program's own objects are taken apart as ever.  What is frozen the collector does not walk.
  */
 static const char python_fade[] =
-        "exec('import atexit, gc, sys\\n"
-        "def fade(modules=sys.modules, before=dict(sys.modules)):\\n"
+        "exec('import atexit, gc, os, sys\\n"
+        "own = {\"sys\", \"builtins\", \"__main__\"}\\n"
+        "def fade(modules=sys.modules, before={n: m for n, m in sys.modules.items() if n not in own}):\\n"
         "    for name, module in before.items():\\n"
-        "        if name not in (\"sys\", \"builtins\", \"__main__\") and modules.get(name) is module:\\n"
+        "        if modules.get(name) is module:\\n"
         "            del modules[name]\\n"
         "atexit.register(fade)\\n"
+        "threading = sys.modules.get(\"threading\")\\n"
+        "if threading:\\n"
+        "    main = threading.main_thread()\\n"
+        "    os.register_at_fork(after_in_child=lambda: main._set_native_id())\\n"
         "gc.collect()\\n"
         "gc.freeze()', {})\n";
+
+/* The program's own module is none of what is frozen: its cycles are collected at its end. */
+static void thaw_main(void)
+{
+        void *(*module)(const char *) = (void *(*)(const char *))find("PyImport_AddModule");
+        void *(*dict)(void *) = (void *(*)(void *))find("PyModule_GetDict");
+        void (*untrack)(void *) = (void (*)(void *))find("PyObject_GC_UnTrack");
+        void (*track)(void *) = (void (*)(void *))find("PyObject_GC_Track");
+        void *main = module ? module("__main__") : NULL;
+
+        if (!main || !dict || !untrack || !track)
+                return;
+        untrack(main);
+        track(main);
+        untrack(dict(main));
+        track(dict(main));
+}
 
 static void open_python(const char *prelude)
 {
         void *(*modules)(void) = (void *(*)(void))find("PyImport_GetModuleDict");
         void *(*copy)(void *) = (void *(*)(void *))find("PyDict_Copy");
+        int (*drop)(void *, const char *) = (int (*)(void *, const char *))find("PyDict_DelItemString");
         int state = python.ensure();
+        void *kept;
 
         if (*prelude)
                 (void)python.run(prelude, NULL);
-        if (modules && copy && copy(modules())) /* never given back: that keeps them alive */
-                (void)python.run(python_fade, NULL);
+        kept = modules && copy && drop ? copy(modules()) : NULL; /* never given back: that keeps them alive */
+        if (kept && drop(kept, "__main__") == 0 && python.run(python_fade, NULL) == 0)
+                thaw_main();
         python.release(state);
 }
 
@@ -87,6 +112,20 @@ void voice_open(const char *prelude)
         find_python();
         if (is_python)
                 open_python(prelude);
+}
+
+/*
+ * Ruby counts its threads and timers anew when it forks, so it has to fork itself.  Its fork comes to us (warm_doors.c).
+ */
+bool voice_forks(void)
+{
+        uintptr_t (*eval)(const char *, int *) =
+                (uintptr_t(*)(const char *, int *))find("rb_eval_string_protect");
+        int failed;
+
+        if (eval)
+                (void)eval("Process.fork", &failed);
+        return eval;
 }
 
 void voice_before_fork(void)

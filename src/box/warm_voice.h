@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 void voice_open(const char *prelude); /* once, in the zygote, at its door */
+bool voice_forks(void);               /* the interpreter forked by itself: warm_fork() was called */
 void voice_before_fork(void);
 void voice_in_parent(void);
 void voice_in_child(void); /* has given up everything, has no order yet */
@@ -18,6 +19,7 @@ void pages_look(int proc);
 void pages_copy(int channel);
 
 /* warm.c: an interpreter is about to use @path. */
+bool warm_fork(void); /* a fork that is ours: comes back as a child with its order */
 void warm_touch(const char *path);
 int warm_open(const char *path); /* a descriptor in place of the file, for a row that opens it early; -1 */
 bool warm_read(int fd, char *p); /* about to be read: true: one byte is there already */

@@ -32,8 +32,8 @@ struct work {
         TAILQ_ENTRY(work) link;
         struct works *works;
         struct holder *holder; /* whose it is */
-        struct entry entry; /* as leased, with the counts as they will be when all is written */
-        struct bytes bytes; /* the order; what is read lies in it */
+        struct entry entry;    /* as leased, with the counts as they will be when all is written */
+        struct bytes bytes;    /* the order; what is read lies in it */
         struct order_read read;
         struct set *set;
         struct order_case *cases;

@@ -12,6 +12,7 @@
  *
  * A result of VERDICT_ENGINE is never an outcome: the attempt has failed, and the next one goes on with what is left.
  */
+#include "ledger/works.h"
 #include "job/client.h"
 #include "ledger/book.h"
 #include "ledger/works_priv.h"
@@ -253,7 +254,8 @@ static void taking_done(struct change *change, int r, const char *text)
         else if (r == 0)
                 work_begin(works, &taking->entry);
         else if (r > 0)
-                works->book->queue_ops->drop(works->book->queue, taking->seq); /* another has it, or it ended */
+                works->book->queue_ops->drop(works->book->queue,
+                                             taking->seq); /* another has it, or it ended */
         free(taking);
         if (r != -ECANCELED)
                 works_dispatch(works);

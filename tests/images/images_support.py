@@ -20,6 +20,9 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+OCI = (MANIFEST, INDEX, CONFIG, LAYER)
+DOCKER = ("application/vnd.docker.distribution.manifest.v2+json", "application/vnd.docker.distribution.manifest.list.v2+json",
+          "application/vnd.docker.container.image.v1+json", "application/vnd.docker.image.rootfs.diff.tar.gzip")
 MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 
 # name: what it needs; the shell of it is busybox's
@@ -135,20 +138,21 @@ class Registry:
         self.manifests[name, tag] = self.manifests[name, digest] = (kind, body)
         return digest, len(body)
 
-    def push(self, name, *layers, tag="latest", env=(), machine=MACHINE, indexed=False):
+    def push(self, name, *layers, tag="latest", env=(), machine=MACHINE, indexed=False, kinds=OCI):
         """@layers: lists of entries, or a tar as bytes.  The image's name as `image:` takes it."""
+        manifest, index, config_kind, layer = kinds
         tars = [layer if isinstance(layer, bytes) else tar(layer) for layer in layers]
         packed = [gzip.compress(each, mtime=0) for each in tars]
         config = json.dumps({"architecture": machine, "os": "linux", "config": {"Env": list(env)},
                              "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(each).hexdigest()
                                                                         for each in tars]}}).encode()
-        document = {"schemaVersion": 2, "mediaType": MANIFEST,
-                    "config": {"mediaType": CONFIG, "digest": self.blob(config), "size": len(config)},
-                    "layers": [{"mediaType": LAYER, "digest": self.blob(each), "size": len(each)} for each in packed]}
-        digest, size = self.manifest(name, tag, MANIFEST, document)
+        document = {"schemaVersion": 2, "mediaType": manifest,
+                    "config": {"mediaType": config_kind, "digest": self.blob(config), "size": len(config)},
+                    "layers": [{"mediaType": layer, "digest": self.blob(each), "size": len(each)} for each in packed]}
+        digest, size = self.manifest(name, tag, manifest, document)
         if indexed:
-            row = {"mediaType": MANIFEST, "digest": digest, "size": size}
-            self.manifest(name, tag, INDEX, {"schemaVersion": 2, "mediaType": INDEX, "manifests": [
+            row = {"mediaType": manifest, "digest": digest, "size": size}
+            self.manifest(name, tag, index, {"schemaVersion": 2, "mediaType": index, "manifests": [
                 {**row, "platform": {"architecture": MACHINE, "os": "linux"}}]})
         return f"{self.host}/{name}:{tag}"
 

@@ -11,7 +11,7 @@ import tarfile
 import time
 
 import pytest
-from images_support import (MANIFEST, busybox_tree, clean_environment, device, file, folder, hard_link,  # noqa: F401
+from images_support import (DOCKER, MANIFEST, busybox_tree, clean_environment, device, file, folder, hard_link,  # noqa: F401
                             image, link, pull, registry, tar, words)
 
 KILLS = 20
@@ -78,6 +78,14 @@ def test_two_names_of_one_image_are_one_folder(registry, data):
     assert files.exists()
     assert image(data, "remove", two)[0] == 0
     assert not files.exists()
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_images_in_dockers_own_form(registry, data, indexed):
+    name = registry.push("docker", busybox_tree(), [file("etc/second", "layer\n")], env=["A=1"], kinds=DOCKER, indexed=indexed)
+    files = pulled(data, name)
+    assert (files / "etc/second").read_text() == "layer\n"
+    assert (files.parent / "env").read_text() == "A=1\n"
 
 
 def test_a_tag_that_moved_takes_the_new_image(registry, data):

@@ -17,6 +17,7 @@
 #include "main/role.h"
 #include "packer/packer.h"
 #include "runner/runner.h"
+#include "runtime/identity.h"
 #include "util/clock.h"
 #include "util/err.h"
 #include "util/fdio.h"
@@ -56,13 +57,25 @@ NORETURN static void become_runner(struct engine *engine, int control)
                                     .control = control,
                                     .cache = -1,
                                     .n_slots = engine->n_slots };
-        int keep[2] = { control };
+        int keep[3] = { control };
+        size_t n_keep = 1;
 
+        args.watch = identity_watch(&engine->catalog);
+        identity_now(&engine->catalog, args.identity);
+        if (memcmp(args.identity, engine->identity, DIGEST_BYTES) != 0)
+                for (size_t i = 0; i < engine->catalog.n_runtimes; i++)
+                        engine->catalog.runtimes[i].is_prepared = false; /* for another toolchain */
+        if (args.watch >= 0)
+                keep[n_keep++] = args.watch;
+        else
+                log_warn("changes of toolchains are not seen until the next start: %s",
+                         strerror(-args.watch));
         if (engine->config->compile_cache_size > 0 && !engine->config->ephemeral)
                 args.cache = folders_cache_enter(engine->config, engine->warden.uid_base + WARDEN_UID_RUNNER);
-        keep[1] = args.cache;
+        if (args.cache >= 0)
+                keep[n_keep++] = args.cache;
         enter_role(engine, CHILD_RUNNER, args.cache < 0 ? ROLE_PLAIN : ROLE_FILES, WARDEN_UID_RUNNER, keep,
-                   args.cache < 0 ? 1 : 2);
+                   n_keep);
         exit(runner_run(&args));
 }
 

@@ -11,6 +11,7 @@
 #include "main/serve_priv.h"
 #include "runner/warm.h"
 #include "runtime/catalog_images.h"
+#include "runtime/identity.h"
 #include "runtime/image.h"
 #include "util/err.h"
 #include "util/log.h"
@@ -152,6 +153,7 @@ static int prepare(struct engine *engine, struct err *err)
         r = r ? r : catalog_load(config, &engine->catalog, err);
         if (r < 0)
                 return r;
+        identity_now(&engine->catalog, engine->identity);
         engine->n_slots = count_slots(config);
         warm_up(engine);
         engine->slots = calloc(engine->n_slots, sizeof(*engine->slots));

@@ -34,7 +34,8 @@ struct engine {
         int signals;
         int lock;
         struct child children[CHILD_COUNT];
-        pid_t provision; /* 0: nothing is being prepared */
+        uint8_t identity[DIGEST_BYTES]; /* identity_now() when the catalog was made */
+        pid_t provision;                /* 0: nothing is being prepared */
         struct backoff *slots;
         uint32_t n_slots;
         char isolation[ISOLATION_JSON_MAX];

@@ -22,6 +22,7 @@
 #include "util/log.h"
 
 #include <event2/event.h>
+#include <sys/random.h>
 
 enum { LAYOUT = 1, FAILED_MAX = 64, SMALL = 65536 };
 
@@ -240,6 +241,13 @@ void reuse_end(struct reuse *reuse, struct task *task)
         reuse->n_kept++;
         cache_put(reuse->cache, task->key, result, task->files);
         work_soon(reuse);
+}
+
+/* WHY random: when the engine starts again it reads what the toolchains have become, and keys of today must not be those. */
+void reuse_forget(struct reuse *reuse)
+{
+        if (reuse)
+                must(getrandom(reuse->engine, sizeof(reuse->engine), 0) == (ssize_t)sizeof(reuse->engine));
 }
 
 struct reuse *reuse_new_take(struct event_base *base, struct cache *cache, const uint8_t *engine)

@@ -34,6 +34,9 @@ enum reuse_next {
 /* What is to be done with a pending task?  Ask when it arrives and before it is started. */
 enum reuse_next reuse_look(struct reuse *reuse, struct task *task);
 
+/* Toolchains may have changed: nothing that was compiled before is found from here on. */
+void reuse_forget(struct reuse *reuse);
+
 /* Its compile stage has started; it has ended with the result it has after stage_end(); it has ended without one. */
 void reuse_begin(struct reuse *reuse, struct task *task);
 void reuse_end(struct reuse *reuse, struct task *task);

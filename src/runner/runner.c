@@ -58,6 +58,9 @@ struct runner {
         struct event_base *base;
         struct peer peers[SCHEDULE_PEERS];
         int control;
+        int watch; /* -1: none */
+        bool changed;
+        struct event *toolchain; /* NULL: none */
         struct event *controlled, *terminated, *tick;
         uint64_t patience_ns;
         uint64_t stop_ns; /* when stopping ends, 0: not stopping */
@@ -249,6 +252,24 @@ static int shelf_take_end(struct runner *runner, int fd)
         return shelf_end_new_take(runner->base, fd, runner->args->catalog, on_shelf, runner, &runner->shelf);
 }
 
+/* KERNEL: events of one change come in one read, and the queue only ever says that there were more. */
+static void on_toolchain(evutil_socket_t fd, short what, void *arg)
+{
+        struct runner *runner = arg;
+        const struct catalog *catalog = runner->args->catalog;
+        char events[4096];
+
+        if (read(fd, events, sizeof(events)) <= 0)
+                return;
+        if (!runner->changed)
+                log_info("the host's toolchains change: what was compiled or prepared before is not used any "
+                         "more");
+        runner->changed = true;
+        reuse_forget(runner->reuse);
+        for (size_t i = 0; i < catalog->n_runtimes; i++)
+                catalog->runtimes[i].is_prepared = false;
+}
+
 static bool is_quiet(const struct runner *runner)
 {
         for (size_t i = 0; i < SCHEDULE_PEERS; i++)
@@ -373,6 +394,12 @@ static int events_start(struct runner *runner)
                 return -ENOMEM;
         if (event_add(runner->terminated, NULL) < 0)
                 return -ENOMEM;
+        if (runner->watch >= 0) {
+                runner->toolchain =
+                        event_new(runner->base, runner->watch, EV_READ | EV_PERSIST, on_toolchain, runner);
+                if (!runner->toolchain || event_add(runner->toolchain, NULL) < 0)
+                        return -ENOMEM;
+        }
         if (runner->control < 0)
                 return 0;
         runner->controlled =
@@ -392,7 +419,7 @@ static struct reuse *reuse_open(struct runner *runner, int folder)
         }
         cache = cache_new_take(folder, config->ephemeral ? 0 : config->compile_cache_size,
                                MIN(config->compile_cache_memory, config->compile_cache_size));
-        return cache ? reuse_new_take(runner->base, cache, runner->args->catalog->engine) : NULL;
+        return cache ? reuse_new_take(runner->base, cache, runner->args->identity) : NULL;
 }
 
 static int runner_start(struct runner *runner, int *front)
@@ -423,7 +450,8 @@ static int runner_start(struct runner *runner, int *front)
 
 static void runner_free(struct runner *runner)
 {
-        struct event *events[] = { runner->controlled, runner->terminated, runner->tick, runner->freed };
+        struct event *events[] = { runner->controlled, runner->terminated, runner->tick, runner->freed,
+                                   runner->toolchain };
 
         for (size_t i = 0; i < SCHEDULE_PEERS; i++)
                 link_free(runner->peers[i].link);
@@ -436,6 +464,7 @@ static void runner_free(struct runner *runner)
         if (runner->base)
                 event_base_free(runner->base);
         close_fd(&runner->control);
+        close_fd(&runner->watch);
         free(runner);
 }
 
@@ -454,6 +483,7 @@ int runner_run(const struct runner_args *args)
         runner->peers[PEER_LEDGER] = (struct peer){ runner, "ledger", NULL, PEER_LEDGER };
         runner->peers[PEER_PACKER] = (struct peer){ runner, "packer", NULL, PEER_PACKER };
         runner->control = TAKE_FD(control);
+        runner->watch = args->watch;
         runner->patience_ns = args->patience_ns ? args->patience_ns : PATIENCE_NS;
         r = runner_start(runner, &front);
         if (r < 0)

@@ -5,7 +5,7 @@
  * loop; it never forks and holds no privilege.
  */
 
-#include "util/base.h"
+#include "util/digest.h"
 
 struct catalog;
 struct config;
@@ -34,7 +34,9 @@ struct runner_args {
         int control;                   /* SOCK_SEQPACKET from the parent; its end is the order to stop */
         size_t n_slots;
         int cache; /* folder of the compile cache, -1: none, what is kept is kept in memory; taken over */
-        uint64_t patience_ns; /* how long to wait for what should not take long; 0: 30 s */
+        uint8_t identity[DIGEST_BYTES]; /* identity_now() */
+        int watch;                      /* identity_watch(), -1: none; taken over */
+        uint64_t patience_ns;           /* how long to wait for what should not take long; 0: 30 s */
 };
 
 /*

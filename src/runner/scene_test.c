@@ -118,6 +118,7 @@ struct scene *scene_open(uint32_t n_slots, size_t max_queued)
                                             .front = front[1],
                                             .control = control[1],
                                             .cache = -1,
+                                            .watch = -1,
                                             .n_slots = n_slots,
                                             .patience_ns = PATIENCE_MS * NSEC_PER_MSEC };
         for (uint32_t i = 0; i < n_slots; i++)

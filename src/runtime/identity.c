@@ -5,10 +5,12 @@
  */
 #include "runtime/identity.h"
 #include "config/config.h"
+#include "runtime/catalog.h"
 #include "runtime/runtime.h"
 
 #include <limits.h>
 #include <stdio.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 
 /* What package managers write each time they change something. */
@@ -139,6 +141,56 @@ void identity_of_package(const struct runtime *runtime, int folder, uint8_t ret[
         put_stat(&digest, &st);
         put_lists(&digest);
         digest_end(&digest, ret);
+}
+
+void identity_now(const struct catalog *catalog, uint8_t ret[DIGEST_BYTES])
+{
+        struct digest digest;
+
+        digest_begin(&digest);
+        digest_raw(&digest, catalog->engine, DIGEST_BYTES);
+        for (size_t i = 0; i < catalog->n_runtimes; i++)
+                put_runtime(&digest, &catalog->runtimes[i]);
+        put_lists(&digest);
+        digest_end(&digest, ret);
+}
+
+static void watch_program(int fd, const char *path)
+{
+        char real[PATH_MAX], *slash;
+
+        if (!path || path[0] != '/' || !realpath(path, real) || !(slash = strrchr(real, '/')) ||
+            slash == real)
+                return;
+        *slash = '\0';
+        (void)inotify_add_watch(fd, real,
+                                IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE);
+}
+
+/* Most are replaced by rename(2), some are written in place; locks beside them come and go without a change. */
+static void watch_list(int fd, const char *path)
+{
+        char folder[PATH_MAX];
+
+        snprintf(folder, sizeof(folder), "%s", path);
+        *strrchr(folder, '/') = '\0';
+        (void)inotify_add_watch(fd, folder, IN_MOVED_TO | IN_ONLYDIR);
+        (void)inotify_add_watch(fd, path, IN_MODIFY);
+}
+
+int identity_watch(const struct catalog *catalog)
+{
+        int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+        if (fd < 0)
+                return -errno;
+        for (size_t i = 0; i < catalog->n_runtimes; i++)
+                for (int stage = 0; stage < STAGE_COUNT; stage++)
+                        if (catalog->runtimes[i].stages[stage].argv)
+                                watch_program(fd, catalog->runtimes[i].stages[stage].argv[0]);
+        for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+                watch_list(fd, lists[i]);
+        return fd;
 }
 
 bool identity_known(const uint8_t identity[DIGEST_BYTES])

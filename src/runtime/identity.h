@@ -10,6 +10,7 @@
 
 #include "util/digest.h"
 
+struct catalog;
 struct config;
 struct runtime;
 
@@ -25,6 +26,15 @@ void identity_of_package(const struct runtime *runtime, int folder, uint8_t ret[
 
 /* Of the engine itself: its version and its programs. */
 void identity_of_engine(const struct config *config, uint8_t ret[DIGEST_BYTES]);
+
+/* Of the engine and of all toolchains of the host together, as they are now. */
+void identity_now(const struct catalog *catalog, uint8_t ret[DIGEST_BYTES]);
+
+/*
+ * Identities are told at the start; this descriptor (inotify(7)) becomes readable when one may have changed since: a program
+ * of a runtime, its folder, or what is installed.  -errno.
+ */
+int identity_watch(const struct catalog *catalog) MUST_USE;
 
 /* All zero: nothing is known of it, so nothing it compiled is kept. */
 bool identity_known(const uint8_t identity[DIGEST_BYTES]);

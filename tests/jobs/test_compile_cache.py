@@ -191,6 +191,50 @@ def test_a_changed_manifest_is_a_miss():
             assert engine.stop() == 0
 
 
+@pytest.fixture(name="toolchain")
+def fixture_toolchain():
+    """A compiler of our own, beside the host's."""
+    with tempfile.TemporaryDirectory(prefix="coderunr-tests-", dir="/opt") as folder:
+        os.chmod(folder, 0o755)
+        write_compiler(folder, "one")
+        pathlib.Path(folder, "x.yaml").write_text(
+            f'language: x\ntitle: X\nfind: ["{folder}/cc"]\nversion: {{ fixed: 1.0.0 }}\nextensions: [x]\n'
+            'compile: ["{tool}", "{main}"]\nrun: [/bin/cat, a.out]\n')
+        yield pathlib.Path(folder)
+
+
+def write_compiler(folder, word):
+    fresh = pathlib.Path(folder, "fresh")
+    fresh.write_text(f"#!/bin/sh\necho {word} >a.out\n")
+    fresh.chmod(0o755)
+    fresh.rename(pathlib.Path(folder, "cc"))
+
+
+def test_a_toolchain_that_changes_while_the_engine_runs(own_engine, toolchain):
+    engine = own_engine(runtimes_directory=toolchain, extra_directories=toolchain)
+
+    def ask():
+        answer = engine.execute("x", "source", timing=True)
+        assert answer.status == 200, answer
+        return cached(answer.json())
+
+    assert [ask(), ask()] == [False, True]
+    write_compiler(toolchain, "two")
+    time.sleep(0.3)
+    assert [ask(), ask()] == [False, True]
+    write_compiler(toolchain, "three")
+    for pid in pids(engine, "runner"):  # the next one has to see it for itself
+        os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while True:
+        answer = engine.execute("x", "source", timing=True)
+        if answer.status == 200:
+            break
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.1)
+    assert not cached(answer.json())
+
+
 def test_bounded(own_engine):
     engine = own_engine(compile_cache_size="200KiB", compile_cache_memory="40KiB")
     for i in range(15):

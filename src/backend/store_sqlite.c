@@ -31,7 +31,8 @@ static const char setup[] = "PRAGMA auto_vacuum = INCREMENTAL;"
                             "PRAGMA synchronous = FULL;"
                             "PRAGMA temp_store = MEMORY;"
                             "PRAGMA cache_size = -16384;"
-                            "PRAGMA journal_size_limit = 67108864;";
+                            "PRAGMA journal_size_limit = 67108864;"
+                            "PRAGMA wal_autocheckpoint = 8000;";
 
 static const char schema[] =
         "BEGIN IMMEDIATE;"
@@ -65,6 +66,7 @@ int store_sqlite_failed(struct store *store, struct err *err)
         int code = sqlite3_errcode(store->db);
         const char *text = sqlite3_errmsg(store->db);
 
+        store->full = store->full || code == SQLITE_FULL;
         if (code == SQLITE_FULL)
                 return err_set(err, -ENOSPC, "the disk of the data directory is full");
         if (code == SQLITE_READONLY)
@@ -175,6 +177,11 @@ static void sqlite_rollback(struct store *store)
         if (store->in_group)
                 store->usage = store->before;
         store->in_group = false;
+        /* WHY: the log may be what fills the disk, and is emptied by itself only after so many pages more. */
+        if (store->full &&
+            sqlite3_exec(store->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL) == SQLITE_OK)
+                log_info("the log of jobs.db was emptied: the disk is full");
+        store->full = false;
 }
 
 static int sqlite_commit(struct store *store, struct err *err)

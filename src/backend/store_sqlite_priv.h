@@ -22,6 +22,7 @@ struct store {
         struct store_usage usage;
         struct store_usage before; /* the group began with */
         bool in_group;
+        bool full; /* since the group began the disk was */
 };
 
 /* Turn SQLite's last word into -errno and a sentence. */

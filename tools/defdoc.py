@@ -22,9 +22,9 @@ HEAD = """# Configuration
 
 Every option can be set in three places; a later one wins:
 
-1. a YAML file: `--config FILE`, else `CODERUNR_CONFIG`, else `/etc/coderunr/config.yaml` if it exists: `bind_address: 0.0.0.0:2000`
-2. the environment: `CODERUNR_BIND_ADDRESS=0.0.0.0:2000` (`PISTON_BIND_ADDRESS` is read too and stands below it)
-3. a flag: `coderunr serve --bind-address=0.0.0.0:2000`
+1. a YAML file: `--config FILE`, else `CODERUNR_CONFIG`, else `/etc/coderunr/config.yaml` if it exists: `bind_address: 127.0.0.1:8080`
+2. the environment: `CODERUNR_BIND_ADDRESS=127.0.0.1:8080` (`PISTON_BIND_ADDRESS` is read too and stands below it)
+3. a flag: `coderunr serve --bind-address=127.0.0.1:8080`
 
 A key nobody knows, or a value that cannot be read or is out of range, stops the start with a sentence that names the
 key and where it came from. `coderunr config` prints what is in force and where each value came from.

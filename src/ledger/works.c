@@ -15,6 +15,7 @@
 #include "ledger/works.h"
 #include "job/client.h"
 #include "ledger/book.h"
+#include "ledger/works.h"
 #include "ledger/works_priv.h"
 #include "util/clock.h"
 #include "util/err.h"

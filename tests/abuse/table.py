@@ -297,16 +297,20 @@ PENDING = {
     "NS-26": "Landlock is not a layer of the box",
     "NW-18": "no network class is offered",
     "IO-21": "expected outputs are not compared",
-    "TN": "tenants",
 }
 
 # Attacks of the catalogue that other tests make: id, test.
 ELSEWHERE = {
     "AQ-01": "tests/jobs/test_jobs_api.py::test_a_full_queue_says_so",
+    "AQ-02": "tests/keys/test_fair.py::test_five_thousand_jobs_do_not_starve_one",
+    "AQ-03": "tests/keys/test_keys.py::test_an_owner_sees_its_own_only",
     "AQ-04": "tests/jobs/test_jobs_api.py::test_other_types_and_unknown_ids",
     "AQ-05": "tests/jobs/test_jobs_api.py::test_limits_of_a_job",
     "AQ-08": "tests/doors/test_dispatcher.py::test_a_lost_runners_job_comes_back",
     "AQ-11": "tests/jobs/test_jobs_api.py::test_the_same_key_is_the_same_job",
+    "AQ-15": "tests/keys/test_keys.py::test_every_address",
+    "AQ-17": "tests/keys/test_keys.py::test_wrong_keys_take_as_long_as_others",
+    "AQ-18": "tests/keys/test_keys.py::test_no_body_is_read_without_a_key",
     "AR-04": "tests/packages/test_packages.py::test_hostile_archives",
     "AR-05": "tests/packages/test_package_rows.py::test_odd_entries_are_refused_or_stripped",
     "AR-06": "tests/packages/test_packages.py::test_bombs",
@@ -326,6 +330,8 @@ ELSEWHERE = {
     "PK-12": "tests/packages/test_package_rows.py::test_other_packages_cannot_be_overwritten",
     "PK-13": "tests/packages/test_package_rows.py::test_a_full_disk_refuses_the_package_and_nothing_else",
     "PK-14": "tests/packages/test_package_rows.py::test_the_index_drips_or_never_ends",
+    "PK-15": "tests/keys/test_keys.py::test_packages_need_their_scope",
+    "WS-05": "tests/keys/test_keys.py::test_websocket_is_asked_at_the_handshake",
     "FS-23": "row FS-09",
     "IO-19": "row XJ-22",
     "IO-23": "row SC-12",

@@ -117,6 +117,34 @@ def test_no_body_is_read_without_a_key(guarded):
     assert said.startswith(b"HTTP/1.1 401 ") and b"\r\nConnection: close\r\n" in said
 
 
+def test_wrong_keys_take_as_long_as_others(guarded, ring):
+    """AQ-17: no prefix, and no part of a hash, is found out by asking."""
+    secret, n = ring.secrets["alice"], 150
+    took = {}
+    connection = http.client.HTTPConnection(guarded.host, guarded.port, timeout=60)
+    for _ in range(n):
+        for prefix in (0, 12, 24, len(secret) - 1):
+            wrong = secret[:prefix] + "x" * (len(secret) - prefix)
+            began = time.perf_counter()
+            connection.request("GET", "/api/v2/runtimes", headers={"X-API-Key": wrong})
+            answer = connection.getresponse()
+            answer.read()
+            took.setdefault(prefix, []).append(time.perf_counter() - began)
+            assert answer.status == 401
+    connection.close()
+    medians = sorted(sorted(times)[n // 2] for times in took.values())
+    assert medians[-1] < 2 * medians[0] + 0.001, medians
+
+
+def test_openapi_tells_what_a_key_is_for(guarded):
+    document = guarded.request("GET", "/openapi.json").json()
+    assert document["components"]["securitySchemes"]["key"]["name"] == "X-API-Key"
+    for path, methods in document["paths"].items():
+        for method, told in methods.items():
+            need = next(row[2] for row in ROUTES if row[:2] == (method.upper(), path))
+            assert ("401" in told["responses"]) == ("429" in told["responses"]) == (need != "NOTHING")
+
+
 def test_it_works_with_a_key(guarded, ring, need):
     need("python")
     answer = execute(guarded, ring.headers("alice"), "print(6 * 7)")

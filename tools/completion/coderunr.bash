@@ -6,7 +6,7 @@ _coderunr() {
 
         COMPREPLY=()
         if ((COMP_CWORD == 1)); then
-                mapfile -t COMPREPLY < <(compgen -W "serve run execute list package image worker runtimes config doctor version help" -- "$cur")
+                mapfile -t COMPREPLY < <(compgen -W "serve run execute list package image key worker runtimes config doctor version help" -- "$cur")
         elif [[ $command == @(package|pkg|ppman) ]] && ((COMP_CWORD == 2)); then
                 mapfile -t COMPREPLY < <(compgen -W "list install uninstall spec build" -- "$cur")
         elif [[ $command == @(package|pkg|ppman) && $cur == -* ]]; then
@@ -14,6 +14,8 @@ _coderunr() {
                         grep -oE '^ +(-[a-z],)? +--[a-z-]+' | grep -oE -- '--[a-z-]+')" -- "$cur")
         elif [[ $command == @(package|pkg|ppman) && ${COMP_WORDS[2]} == @(install|uninstall) ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "$("$program" package list 2>/dev/null | awk '{ print $1 }')" -- "$cur")
+        elif [[ $command == key ]] && ((COMP_CWORD == 2)); then
+                mapfile -t COMPREPLY < <(compgen -W "new list rotate revoke" -- "$cur")
         elif [[ $command == image ]] && ((COMP_CWORD == 2)); then
                 mapfile -t COMPREPLY < <(compgen -W "pull list remove" -- "$cur")
         elif [[ $command == image && ${COMP_WORDS[2]} == remove && $cur != -* ]]; then
@@ -22,7 +24,7 @@ _coderunr() {
                 mapfile -t COMPREPLY < <(compgen -W "$("$program" runtimes 2>/dev/null | awk 'NR > 1 && NF > 1 { print $1 }')" \
                         -- "$cur")
         elif [[ $command == help ]]; then
-                mapfile -t COMPREPLY < <(compgen -W "serve run execute list package image worker runtimes config doctor" -- "$cur")
+                mapfile -t COMPREPLY < <(compgen -W "serve run execute list package image key worker runtimes config doctor" -- "$cur")
         elif [[ $cur == -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "$("$program" "$command" --help 2>/dev/null |
                         grep -oE '^ +(-[a-z],)? +--[a-z-]+' | grep -oE -- '--[a-z-]+')" -- "$cur")

@@ -161,6 +161,7 @@ static int make_job(struct intake *intake, const char *language, struct bytes *c
 {
         const struct config *config = intake->front->config;
         const struct runtime *runtime = catalog_find(intake->front->catalog, language, "*");
+        uint64_t *share;
         int r;
 
         if (!runtime)
@@ -169,6 +170,8 @@ static int make_job(struct intake *intake, const char *language, struct bytes *c
         intake->has_job = true;
         intake->job.merged = true;
         door_limits_set(&intake->job, config, config->codeengine_timeout, config->codeengine_memory);
+        share = &intake->job.limits[STAGE_RUN].cpu_share;
+        *share = MIN(*share, config->codeengine_cpu_share);
         r = job_add_file_take(&intake->job, NULL, 0, code, true, &intake->err);
         *code = BYTES_INIT(0);
         if (r == 0)

@@ -3,6 +3,7 @@
  *   v1 memory: limit <= memsw must hold at every moment;
  *   memory.max_usage_in_bytes is reset by any write; memory.oom_control has `oom_kill N` since 4.13.
  *   v2: memory.peak and pids.peak since 5.19 and 6.1; memory.oom.group since 4.19.
+ *   v1 cpu.cfs_quota_us: -1 is no bound, else at least 1 ms; EINVAL where a group above has less, which holds then.
  *   Page cache that an earlier job of the slot read stays charged to the v1 group; it can be reclaimed, so the limit
  *   does not count it, and the peak is told as the growth over what was charged at the order.
  */
@@ -34,6 +35,7 @@ void account_init(struct account *account, const struct slot_boot *boot)
                 account->fd[i] = boot->account_mask & (1u << i) ? SLOT_FD_ACCOUNT + i : -1;
         for (int i = 0; i < CONTROLLER_COUNT; i++)
                 account->v2[i] = boot->controller_v2[i];
+        account->cpu_share = UINT32_MAX;
 }
 
 static ssize_t read_text(int fd, char *text, size_t room)
@@ -132,6 +134,7 @@ int account_prepare(struct account *account, int *ret_group)
         if (account->box < 0)
                 return -errno;
         account->memory_limit = account->pids_limit = 0;
+        account->cpu_share = account->v2[CONTROLLER_CPU] ? 0 : account->cpu_share;
         *ret_group = account->box;
         return 0;
 }
@@ -190,6 +193,39 @@ static int limit_pids(struct account *account, uint64_t processes)
         r = v2 ? v2_write(account, "pids.max", limit) : write_number(account->fd[ACCOUNT_PIDS_MAX], limit);
         account->pids_limit = r == 0 ? limit : 0;
         return r;
+}
+
+static int share_v2(const struct account *account, uint32_t percent)
+{
+        CLEANUP(close_fd) int fd = open_v2(account, "cpu.max", O_WRONLY);
+        char text[32] = "max";
+        int n = 3;
+
+        if (percent > 0)
+                n = snprintf(text, sizeof(text), "%u %d", percent * (SLOT_CPU_PERIOD_US / 100),
+                             SLOT_CPU_PERIOD_US);
+        return fd < 0 ? -errno : pwrite(fd, text, (size_t)n, 0) == n ? 0 : -errno;
+}
+
+static int share_v1(int fd, uint32_t percent)
+{
+        int r = percent > 0 ? write_number(fd, percent * (uint64_t)(SLOT_CPU_PERIOD_US / 100))
+                            : (pwrite(fd, "-1", 2, 0) == 2 ? 0 : -errno);
+
+        return r == -EINVAL ? 0 : r;
+}
+
+int account_share(struct account *account, uint32_t percent)
+{
+        bool v2 = account->v2[CONTROLLER_CPU];
+        int r;
+
+        if (percent == account->cpu_share || (v2 ? account->box < 0 : account->fd[ACCOUNT_CPU_QUOTA] < 0))
+                return 0;
+        r = v2 ? share_v2(account, percent) : share_v1(account->fd[ACCOUNT_CPU_QUOTA], percent);
+        account->cpu_share = r == 0 ? percent : UINT32_MAX;
+        /* KERNEL: without CONFIG_CFS_BANDWIDTH there is no such file, and CPU time is bounded by the looks only */
+        return v2 && r == -ENOENT ? 0 : r;
 }
 
 int account_relax(struct account *account)

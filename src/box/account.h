@@ -17,6 +17,7 @@ struct account {
         int box;               /* v2: directory of this box's group, -1: none */
         uint64_t memory_limit; /* last written; 0: unknown */
         uint64_t pids_limit;
+        uint32_t cpu_share;   /* last written, in hundredths of a core; 0: no bound, UINT32_MAX: unknown */
         uint64_t memory_base; /* at the order: what the empty box and old page cache take */
         uint64_t cpu_base_ns;
         uint64_t oom_base;
@@ -50,6 +51,12 @@ uint64_t account_charged(const struct account *account);
 /* On the order: set limits, remember where the counters stand. */
 int account_begin(struct account *account, uint64_t memory_bytes, uint64_t processes,
                   enum step *ret_step) MUST_USE;
+
+/*
+ * Let the box have @percent hundredths of a core, or 0: as much as there is.  Written only where it is another than last time.  v1: the
+ * keeper is in the group and goes slower with it, so the bound is lifted as soon as the run is over.
+ */
+int account_share(struct account *account, uint32_t percent) MUST_USE;
 
 /* A look at the running box: its CPU time so far.  Where the kernel keeps no peak of memory, it is looked at too. */
 uint64_t account_cpu_ns(struct account *account);

@@ -15,7 +15,7 @@ static int box = -1; /* what stands for the group */
 
 static const char *const files[] = {
         "memory.max",    "memory.swap.max", "memory.oom.group", "memory.current", "memory.peak",
-        "memory.events", "pids.max",        "pids.events",      "cpu.stat",
+        "memory.events", "pids.max",        "pids.events",      "cpu.stat",       "cpu.max",
 };
 
 static void put(const char *name, const char *text)
@@ -80,6 +80,28 @@ static void test_limits_are_written(void **state)
         end(&account);
 }
 
+static void test_a_share_is_written_when_it_changes(void **state)
+{
+        struct account account = begin("1500000\n");
+
+        assert_int_equal(account_share(&account, 0), 0);
+        expect_text("cpu.max", ""); /* a new group has no bound */
+        assert_int_equal(account_share(&account, 50), 0);
+        expect_text("cpu.max", "10000 20000");
+        put("cpu.max", "");
+        assert_int_equal(account_share(&account, 50), 0);
+        expect_text("cpu.max", "");
+        assert_int_equal(account_share(&account, 250), 0);
+        expect_text("cpu.max", "50000 20000");
+        put("cpu.max", "");
+        assert_int_equal(account_share(&account, 0), 0);
+        expect_text("cpu.max", "max");
+        assert_int_equal(unlinkat(box, "cpu.max", 0), 0);
+        assert_int_equal(account_share(&account, 50), 0); /* a kernel without */
+        put("cpu.max", "");
+        end(&account);
+}
+
 static void test_counters_are_told_from_the_order_on(void **state)
 {
         struct account account = begin("1500000\n");
@@ -135,6 +157,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_limits_are_written),
+                cmocka_unit_test(test_a_share_is_written_when_it_changes),
                 cmocka_unit_test(test_counters_are_told_from_the_order_on),
                 cmocka_unit_test(test_without_a_peak_the_looks_are_remembered),
         };

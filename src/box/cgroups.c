@@ -179,7 +179,6 @@ int cgroups_open(struct cgroups *cgroups, const char *name, const char *parent, 
         static const char *const v2_names[CONTROLLER_COUNT] = { "memory", "pids", NULL };
         char **folders[CONTROLLER_COUNT] = { &cgroups->memory, &cgroups->pids, &cgroups->cpuacct };
         struct hierarchy place, unified = { 0 };
-        char *unused;
         int r = 0;
 
         *cgroups = (struct cgroups){ 0 };
@@ -197,10 +196,10 @@ int cgroups_open(struct cgroups *cgroups, const char *name, const char *parent, 
                         unified = place;
                 }
         }
-        /* v1 cpu only for fair shares between slots: without it nothing is lost but that */
+        /* v1 cpu only for shares between slots and of boxes: without it nothing is lost but that */
         if (r == 0 && !cgroups->v2[CONTROLLER_CPU] && hierarchy_find("cpu", NULL, NULL, &place) &&
             place.version == 1)
-                r = add_v1(cgroups, &place, name, &unused, err);
+                r = add_v1(cgroups, &place, name, &cgroups->cpu, err);
         if (r == 0 && cgroups->any_v2)
                 r = open_v2(cgroups, &unified, name, err);
         if (r < 0)
@@ -300,6 +299,20 @@ static int watch_memory(const char *folder, uint32_t slot, int oom_control, stru
         return TAKE_FD(event);
 }
 
+/* The period is the same for all boxes; where it cannot be set there is no quota. */
+static int open_quota(const struct cgroups *cgroups, uint32_t slot)
+{
+        char folder[PATH_MAX], text[24];
+
+        if (!cgroups->cpu)
+                return -1;
+        snprintf(folder, sizeof(folder), "%s/slot%u", cgroups->cpu, slot);
+        snprintf(text, sizeof(text), "%d", SLOT_CPU_PERIOD_US);
+        if (write_text(folder, "cpu.cfs_period_us", text) < 0)
+                return -1;
+        return open_file(cgroups->cpu, slot, "cpu.cfs_quota_us", O_WRONLY);
+}
+
 int cgroups_slot_open(const struct cgroups *cgroups, uint32_t slot, int ret_fds[ACCOUNT_FD_COUNT],
                       struct err *err)
 {
@@ -321,6 +334,7 @@ int cgroups_slot_open(const struct cgroups *cgroups, uint32_t slot, int ret_fds[
                         return err_errno(err, -errno, "cannot open %s/slot%u/%s", folder, slot,
                                          v1_files[i].file);
         }
+        ret_fds[ACCOUNT_CPU_QUOTA] = open_quota(cgroups, slot);
         if (cgroups->memory) {
                 ret_fds[ACCOUNT_MEMORY_EVENT] =
                         watch_memory(cgroups->memory, slot, ret_fds[ACCOUNT_MEMORY_OOM], err);

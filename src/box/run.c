@@ -158,6 +158,7 @@ static void finish(struct run *run)
         run->report.prepare_ns = keeper.box.ready_ns - keeper.box.began_ns;
         run->report.wall_ns = clock_now_ns() - run->start_ns;
         account_end(&keeper.account, &usage);
+        (void)!account_share(&keeper.account, 0);
         run->report.cpu_ns = usage.cpu_ns;
         /* KERNEL: v1 charges in batches of 64 pages, so a tiny program may not move the counter at all */
         run->report.memory_bytes = MAX(usage.memory_bytes, run->report.memory_bytes);
@@ -185,6 +186,12 @@ static int fit_box(enum step *ret_step)
         return box_prepare(spec->disk_bytes, spec->inodes, 0, ret_step);
 }
 
+/* All of the machine is no bound. */
+static uint32_t share_of(const struct box_spec *spec)
+{
+        return spec->cpu_share < 100 * keeper.boot->cpus ? spec->cpu_share : 0;
+}
+
 /* Serve the run order in `request`. */
 void run_request(void)
 {
@@ -199,6 +206,11 @@ void run_request(void)
         keeper.account.zygotes = zygotes_count();
         if (r == 0)
                 r = account_begin(&keeper.account, spec->memory_bytes, spec->processes, &step);
+        if (r == 0) {
+                step = STEP_LIMIT_CPU;
+                r = steps_fault(step);
+                r = r ? r : account_share(&keeper.account, share_of(spec));
+        }
         if (spec->warm > 0 && spec->warm == keeper.box.warm)
                 run.report.flags = REPORT_WARM;
         run.start_ns = clock_now_ns();

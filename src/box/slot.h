@@ -54,8 +54,11 @@ enum account_fd {
         ACCOUNT_PIDS_MAX,     /* v1 pids.max */
         ACCOUNT_PIDS_EVENTS,  /* v1 pids.events */
         ACCOUNT_CPU_USAGE,    /* v1 cpuacct.usage */
+        ACCOUNT_CPU_QUOTA,    /* v1 cpu.cfs_quota_us, its period set; absent where the kernel has none */
         ACCOUNT_FD_COUNT,
 };
+
+enum { SLOT_CPU_PERIOD_US = 20000 }; /* over which a share of the processors is kept: 5 % are a millisecond of it */
 
 enum { CONTROLLER_MEMORY, CONTROLLER_PIDS, CONTROLLER_CPU, CONTROLLER_COUNT };
 

@@ -58,6 +58,7 @@ static void spec_fill(struct box_spec *spec, const struct task *task, const stru
         spec->words_bytes = (uint32_t)words->words.n;
         spec->processes = (uint32_t)limits->processes;
         spec->open_files = (uint32_t)limits->open_files;
+        spec->cpu_share = (uint32_t)limits->cpu_share;
         spec->wall_ns = limits->wall_ns;
         spec->cpu_ns = limits->cpu_ns;
         spec->memory_bytes = limits->memory_bytes;

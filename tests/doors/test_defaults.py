@@ -7,7 +7,7 @@ from conftest import BINARY
 
 
 @pytest.mark.parametrize("option, value", [
-    ("codeengine_timeout", 30000), ("codeengine_memory", 50 << 20), ("codeengine_jobs", 10),
+    ("codeengine_timeout", 30000), ("codeengine_memory", 50 << 20), ("codeengine_jobs", 10), ("codeengine_cpu_share", 50),
     ("dispatch_timeout", 5000), ("exec_timeout", 20000), ("exec_memory", 100 << 20)])
 def test_limits(option, value):
     env = {name: text for name, text in os.environ.items() if not name.startswith(("CODERUNR_", "PISTON_", "RUNNER_"))}

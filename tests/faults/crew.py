@@ -83,7 +83,8 @@ class Crew:
         self.own = None if folder else tempfile.TemporaryDirectory(prefix="coderunr-faults-")
         self.folder = pathlib.Path(folder or self.own.name)
         # Interpreters kept warm look like programs that were left; the storm has them, the rows have not.
-        self.flags = {"max_concurrent_jobs": SLOTS, "warm": "false", **flags}
+        self.flags = {"max_concurrent_jobs": SLOTS, "warm": "false", "run_timeout": "30s",
+                      "run_cpu_time": "30s", **flags}
         self.taken = {}
         self.count = 0
         self.engine = None

@@ -7,6 +7,7 @@ import typing
 
 import deaths
 import disks
+import hooks
 import peers
 import whole
 
@@ -86,6 +87,10 @@ ROWS = (
     Row("FT-49", "start", "a second engine on the same data", "refused in a sentence", whole.second_engine, most=3),
     Row("FT-50", "start", "slots of an engine that was killed", "swept before the first job", whole.stale_slots, own=True,
         most=5),
+    Row("FT-51", "s12", "the courier dies between sending and writing it down", "told again, by the same delivery",
+        hooks.courier_dies, flags={"webhook_allow": "127.0.0.0/8"}),
+    Row("FT-52", "s12", "nobody takes the webhook", "tried until its patience ends, and shown", hooks.nobody_listens, most=3,
+        flags={"webhook_allow": "127.0.0.0/8", "webhook_patience": "4s"}),
     Row("FT-54", "any", "nobody reads the log", "logging blocks nobody", whole.log_blocked, own=True, most=2),
     Row("FT-55", "any", "all clients come back at once", "served within 30 s", whole.herd, most=3),
     Row("FT-57", "s6", "the runtime of a queued job is removed", "the job says so; no verdict about the program",
@@ -106,7 +111,6 @@ PENDING = {
     "FT-38 FT-40": _CLOCK,
     "FT-31": "the engine makes no cpuset groups",
     "FT-32 FT-33": "box/cgroups_test and box/faults_test hold groups and mounts busy; a namespace's mounts end with it",
-    "FT-51 FT-52": "webhooks have tests of their own",
     "FT-53": "there is no store for artifacts",
     "FT-56": "the configuration is read once; there is no reload",
 }

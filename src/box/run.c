@@ -27,12 +27,26 @@ struct run {
         struct box_report report;
 };
 
+static bool take_start(struct run *run, const struct word_frame *frame)
+{
+        if (frame->word != WORD_STARTED)
+                return false;
+        run->started = true;
+        if (frame->at_ns > run->start_ns)
+                run->report.spawn_ns = frame->at_ns - run->start_ns;
+        return true;
+}
+
 /* End the run from outside: the whole pid namespace dies with init, then the counters stand still. */
 static void end_by(struct run *run, enum report_end end)
 {
+        struct word_frame frame;
+
         box_end();
         run->report.end = end;
         run->report.wait_status = SIGKILL;
+        while (recv(keeper.box.order, &frame, sizeof(frame), MSG_DONTWAIT) == (ssize_t)sizeof(frame))
+                (void)take_start(run, &frame);
 }
 
 /* What the program's process said before it became the program; nothing after that can be said on its channel. */
@@ -41,12 +55,8 @@ static void take_last_words(struct run *run)
         struct word_frame frame;
 
         while (recv(keeper.box.order, &frame, sizeof(frame), MSG_DONTWAIT) == (ssize_t)sizeof(frame)) {
-                if (frame.word == WORD_STARTED) {
-                        run->started = true;
-                        if (frame.at_ns > run->start_ns)
-                                run->report.spawn_ns = frame.at_ns - run->start_ns;
+                if (take_start(run, &frame))
                         continue;
-                }
                 run->report.end = frame.word == WORD_EXEC    ? END_EXEC
                                   : frame.word == WORD_FILES ? END_FILES
                                                              : END_SETUP;

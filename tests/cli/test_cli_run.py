@@ -178,3 +178,17 @@ def test_interrupt_cancels(engine, write, tmp_path):
         time.sleep(0.7)
         child.send_signal(signal.SIGINT)
         assert child.wait(timeout=2) == -signal.SIGINT
+
+
+def test_timing_says_where_the_time_went(run, write, need):
+    need("c")
+    name = write("timed.c", '#include <stdio.h>\nint main(void) { puts("42"); return 0; }\n')
+    run(name)  # from now on it is compiled
+    done = run("--timing", name)
+    head, compiled, ran, whole = done.stderr.splitlines()
+    assert done.stdout == "42\n" and "from the cache" in compiled and whole.startswith("coderunr: all")
+    parts = dict(zip(head.split()[2:], map(float, ran.split()[2:])))
+    assert list(parts) == ["queue", "prepare", "spawn", "program", "collect", "reply"]
+    assert parts["program"] > 0 and sum(parts.values()) - parts["prepare"] <= float(whole.split()[2].rstrip(","))
+    fresh = run("--timing", "--no-cache", name).stderr.splitlines()
+    assert "from the cache" not in fresh[1]

@@ -25,7 +25,7 @@ struct cgroups {
         char *memory; /* the entry of v1[] that holds memory; NULL when on v2; likewise below */
         char *pids;
         char *cpuacct;
-        char *cpu; /* v1, NULL where there is none */
+        char *cpu;     /* v1, NULL where there is none */
         char *unified; /* the directory in the v2 tree, NULL when no controller of ours is there */
 };
 

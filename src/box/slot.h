@@ -58,7 +58,8 @@ enum account_fd {
         ACCOUNT_FD_COUNT,
 };
 
-enum { SLOT_CPU_PERIOD_US = 20000 }; /* over which a share of the processors is kept: 5 % are a millisecond of it */
+/* Over which a share of the processors is kept: 5 % are a millisecond of it. */
+enum { SLOT_CPU_PERIOD_US = 20000 };
 
 enum { CONTROLLER_MEMORY, CONTROLLER_PIDS, CONTROLLER_CPU, CONTROLLER_COUNT };
 

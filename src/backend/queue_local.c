@@ -294,19 +294,32 @@ static void local_close(struct queue *queue)
         free(queue);
 }
 
+/* How many wait in the lines of this name. */
+static size_t standing_in(struct queue *queue, enum line_kind kind, const char *name)
+{
+        size_t n = 0;
+
+        for (int i = 0; i < PRIORITY_COUNT; i++) {
+                const struct line *line = line_find(queue, kind, (enum priority)i, name);
+
+                n += line ? line->n : 0;
+        }
+        return n;
+}
+
 static int local_room(struct queue *queue, const struct queue_item *item, size_t n)
 {
-        size_t standing = 0;
+        size_t left = queue->limits.most - MIN(queue->limits.most, queue->count), standing;
 
-        if (queue->count + n > queue->limits.most)
+        if (n > left)
                 return QUEUE_FULL;
+        if (item->local && item->owner[0]) {
+                standing = standing_in(queue, LINE_OWNER, item->owner);
+                return standing + n > QUEUE_GREED * (left - n) ? QUEUE_FULL : 0;
+        }
         if (item->local || !item->lane[0])
                 return 0;
-        for (int i = 0; i < PRIORITY_COUNT; i++) {
-                const struct line *line = line_find(queue, LINE_LANE, (enum priority)i, item->lane);
-
-                standing += line ? line->n : 0;
-        }
+        standing = standing_in(queue, LINE_LANE, item->lane);
         return standing + n > queue->limits.lane_most ? QUEUE_FULL : 0;
 }
 

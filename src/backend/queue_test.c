@@ -146,6 +146,31 @@ static void so_many_out_at_once(void **state)
         assert_int_equal(ops->count(queue), 0);
 }
 
+static void fill(const char *owner, uint64_t first, size_t expect)
+{
+        struct queue_item item = { .owner = owner, .lane = "", .priority = PRIORITY_BULK, .local = true };
+        size_t n = 0;
+
+        while (ops->room(queue, &item, 1) == 0 && n < 1000) {
+                item.seq = first + n++;
+                assert_int_equal(ops->put(queue, &item), 0);
+        }
+        assert_int_equal(n, expect);
+}
+
+/* Of a thousand places. */
+static void there_is_room_for_the_next(void **state)
+{
+        struct queue_item item = { .owner = "a", .lane = "", .priority = PRIORITY_NORMAL, .local = true };
+
+        assert_int_equal(ops->room(queue, &item, 801), QUEUE_FULL);
+        assert_int_equal(ops->room(queue, &item, 800), 0);
+        fill("a", 1, 800);
+        fill("b", 1001, 160);
+        fill("c", 2001, 32);
+        fill("", 3001, 8); /* who has no name is everybody */
+}
+
 static void those_who_have_nothing_out(void **state)
 {
         uint64_t seq;
@@ -296,6 +321,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(a_share_is_so_many_turns, open_queue, close_queue),
                 cmocka_unit_test_setup_teardown(many_do_not_starve_one, open_queue, close_queue),
                 cmocka_unit_test_setup_teardown(so_many_out_at_once, open_queue, close_queue),
+                cmocka_unit_test_setup_teardown(there_is_room_for_the_next, open_queue, close_queue),
                 cmocka_unit_test_setup_teardown(those_who_have_nothing_out, open_queue, close_queue),
                 cmocka_unit_test_setup_teardown(what_is_out_does_not_expire, open_queue, close_queue),
                 cmocka_unit_test_setup_teardown(once_only, open_queue, close_queue),

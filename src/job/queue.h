@@ -17,6 +17,8 @@
 struct err;
 struct queue;
 
+enum { QUEUE_GREED = 4 };
+
 enum {
         QUEUE_EMPTY = 1,
         QUEUE_FULL, /* all of it, or this lane */
@@ -48,7 +50,10 @@ struct queue_ops {
         int (*open)(const struct queue_limits *limits, struct queue **ret_queue, struct err *err);
         void (*close)(struct queue *queue);
 
-        /* May @n more jobs of this kind come?  0 or QUEUE_FULL. */
+        /*
+         * May @n more jobs of this kind come?  0 or QUEUE_FULL.  An owner with a name may have QUEUE_GREED times as many
+         * waiting as there is room left: however many one of them brings, there is some for the next.
+         */
         int (*room)(struct queue *queue, const struct queue_item *item, size_t n);
 
         /* From now on; 0 or -ENOMEM. */

@@ -15,7 +15,6 @@
 #include "ledger/works.h"
 #include "job/client.h"
 #include "ledger/book.h"
-#include "ledger/works.h"
 #include "ledger/works_priv.h"
 #include "util/clock.h"
 #include "util/err.h"

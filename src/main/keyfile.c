@@ -27,6 +27,7 @@ static int check_file(const char *path, struct err *err)
 {
         CLEANUP(close_fd) int fd = open_it(path, err);
         struct keys keys;
+        struct stat st;
         int r;
 
         if (fd < 0)
@@ -39,6 +40,8 @@ static int check_file(const char *path, struct err *err)
                 return r;
         if (keys.n == 0)
                 log_warn("%s holds no key: nobody can use the engine", path);
+        if (fstat(fd, &st) == 0 && (st.st_uid != 0 || st.st_mode & (S_IWGRP | S_IWOTH)))
+                log_warn("%s can be changed by others than root, who can so give themselves a key", path);
         keys_deinit(&keys);
         return 0;
 }

@@ -304,6 +304,19 @@ void schedule_deinit(struct schedule *schedule)
         schedule->stalled = NULL;
 }
 
+/* An owner may have SCHEDULE_GREED times as many waiting as there is room left, so that there is some for the next. */
+static bool is_full(const struct schedule *schedule, const struct task *task)
+{
+        size_t most = schedule->order.max_pending, n = schedule->n_pending;
+
+        if (schedule->pending_bytes + task->held_bytes > schedule->order.max_pending_bytes)
+                return true;
+        if (!TAILQ_EMPTY(&schedule->slots.ready))
+                return false;
+        return n >= most || (task->owner && turns_count(&schedule->turns, task->owner) + 1 >
+                                                    SCHEDULE_GREED * (most - n - 1));
+}
+
 int schedule_add_take(struct schedule *schedule, struct task *task)
 {
         uint64_t ticket = task->ticket;
@@ -312,8 +325,7 @@ int schedule_add_take(struct schedule *schedule, struct task *task)
                 task_free(task);
                 return SCHEDULE_DOUBLE;
         }
-        if (schedule->pending_bytes + task->held_bytes > schedule->order.max_pending_bytes ||
-            (schedule->n_pending >= schedule->order.max_pending && TAILQ_EMPTY(&schedule->slots.ready))) {
+        if (is_full(schedule, task)) {
                 task_free(task);
                 return SCHEDULE_FULL;
         }

@@ -19,8 +19,9 @@ struct warm_table;
 enum {
         SCHEDULE_BUCKETS = 4096,
         SCHEDULE_PEERS = 3, /* clients; whose a task is its ticket tells, modulo this */
-        SCHEDULE_FULL = 1,  /* outcomes of schedule_add_take() */
-        SCHEDULE_DOUBLE,    /* there is a task of this ticket */
+        SCHEDULE_GREED = 4,
+        SCHEDULE_FULL = 1, /* outcomes of schedule_add_take() */
+        SCHEDULE_DOUBLE,   /* there is a task of this ticket */
 };
 
 TAILQ_HEAD(task_queue, task);

@@ -12,6 +12,7 @@ struct turn {
         uint64_t owner;
         uint32_t share;
         uint32_t given; /* of this round */
+        size_t n;
 };
 
 void turns_init(struct turns *turns)
@@ -20,12 +21,28 @@ void turns_init(struct turns *turns)
         TAILQ_INIT(&turns->rotation);
 }
 
-static struct turn *turn_get(struct turns *turns, uint64_t owner)
+static struct turn *find(const struct turns *turns, uint64_t owner)
 {
         struct turn *turn;
 
         LIST_FOREACH(turn, &turns->buckets[owner % TURNS_BUCKETS], by_owner)
         if (turn->owner == owner)
+                return turn;
+        return NULL;
+}
+
+size_t turns_count(const struct turns *turns, uint64_t owner)
+{
+        const struct turn *turn = find(turns, owner);
+
+        return turn ? turn->n : 0;
+}
+
+static struct turn *turn_get(struct turns *turns, uint64_t owner)
+{
+        struct turn *turn = find(turns, owner);
+
+        if (turn)
                 return turn;
         turn = calloc(1, sizeof(*turn));
         if (!turn)
@@ -49,6 +66,7 @@ void turns_add(struct turns *turns, struct task *task, bool first)
                 return;
         }
         task->turn->share = MAX(task->share, 1u);
+        task->turn->n++;
         TAILQ_INSERT_TAIL(&task->turn->tasks, task, place);
 }
 
@@ -60,6 +78,7 @@ void turns_remove(struct turns *turns, struct task *task, bool started)
                 TAILQ_REMOVE(&turns->first, task, place);
                 return;
         }
+        turn->n--;
         TAILQ_REMOVE(&turn->tasks, task, place);
         if (TAILQ_EMPTY(&turn->tasks)) {
                 TAILQ_REMOVE(&turns->rotation, turn, link);

@@ -24,6 +24,9 @@ struct turns {
 
 void turns_init(struct turns *turns);
 
+/* How many of @owner wait. */
+size_t turns_count(const struct turns *turns, uint64_t owner);
+
 void turns_add(struct turns *turns, struct task *task, bool first);
 
 /* @started: it got a slot, and its owner has had a turn. */

@@ -55,8 +55,11 @@ static void owners_take_turns(void **state)
 {
         for (uint64_t i = 1; i <= 1000; i++)
                 add(i, 7, 1, false);
+        assert_int_equal(turns_count(&turns, 7), 1000);
+        assert_int_equal(turns_count(&turns, 7 + TURNS_BUCKETS), 0);
         assert_int_equal(start(), 1);
         assert_int_equal(start(), 2);
+        assert_int_equal(turns_count(&turns, 7), 998);
         add(2001, 7 + TURNS_BUCKETS, 1, false); /* the same bucket */
         add(2002, 7 + TURNS_BUCKETS, 1, false);
         assert_int_equal(start(), 3);

@@ -114,6 +114,22 @@ def test_programs_somebody_waits_for_take_turns_too(small, ring, need):
         thread.join()
 
 
+def test_a_full_queue_of_one_has_room_for_another(ring, start_engine, need):
+    need("python")
+    tiny = start_engine(keys_file=ring.path, max_concurrent_jobs=1, max_waiting_jobs=50)
+    full = 0
+    for _ in range(80):
+        answer = tiny.request("POST", "/v3/jobs", json.dumps(job("import time; time.sleep(2)")), ring.headers("many"))
+        assert answer.status in (202, 503)
+        full += answer.status == 503
+    assert full > 20 and answer.headers["retry-after"]
+    for _ in range(3):
+        answer = tiny.request("POST", "/v3/jobs", json.dumps(job("print(1)")), ring.headers("few"))
+        assert answer.status == 202, answer
+    await_end(tiny, ring, "few", answer.json()["id"])
+    cancel_all(tiny, ring, "many")
+
+
 def test_a_share_of_three(small, ring, need):
     need("python")
     batches = {name: batch(small, ring, name, *[job() for _ in range(90)]) for name in ("many", "three")}

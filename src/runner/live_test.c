@@ -94,6 +94,37 @@ static void begin(struct scene *scene, struct tale *tale, uint32_t runtime, cons
         tale->ticket = scene_stream(scene, runtime, what, how, &fns, tale);
 }
 
+/* What another job's compiler said is told as if it had been said now. */
+static void test_a_compile_stage_from_the_cache(void **state)
+{
+        struct scene *scene;
+        struct answer first;
+        struct tale tale;
+
+        scene_cache_bytes = MIB;
+        scene = scene_open(1, 10);
+        scene_submit(scene, &first, 1, "show", "", VIEW(""));
+        scene_wait(scene);
+        assert_false(first.cached);
+        for (int i = 0; i < 3; i++) {
+                begin(scene, &tale, 1, "show", "");
+                scene_wait(scene);
+                assert_int_equal(tale.answer.verdict, VERDICT_OK);
+                assert_true(tale.answer.cached);
+                assert_string_equal(tale.told, "CecRord");
+                assert_string_equal(tale.out, "built itbuiltSOURCE");
+        }
+        assert_int_equal(keeper_builds, 1);
+        /* One that streamed is not kept where it said something: what it said was not. */
+        begin(scene, &tale, 1, "other", "");
+        scene_wait(scene);
+        begin(scene, &tale, 1, "other", "");
+        scene_wait(scene);
+        assert_int_equal(keeper_builds, 3);
+        scene_close(scene);
+        scene_cache_bytes = 0;
+}
+
 static void test_input_and_output_flow(void **state)
 {
         struct scene *scene = scene_open(1, 10);
@@ -279,6 +310,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_input_and_output_flow),
+                cmocka_unit_test(test_a_compile_stage_from_the_cache),
                 cmocka_unit_test(test_both_stages_are_told),
                 cmocka_unit_test(test_much_input_goes_through_whole),
                 cmocka_unit_test(test_slow_reader_holds_the_program),

@@ -10,13 +10,13 @@ from conftest import Engine
 PROGRAM = "#include <bits/stdc++.h>\nint main() { std::cout << std::vector<int>{1, 2, 3}.size() << std::endl; }\n"
 PRAGMAS = """#pragma GCC optimize("O3")
 #pragma GCC target("avx2")
-#include <bits/stdc++.h>
+#include <iostream>
 #ifndef __AVX2__
 #error the pragma was forgotten
 #endif
 int main() { std::cout << "fine" << std::endl; }
 """
-DEBUG = "#define _GLIBCXX_DEBUG 1\n#include <bits/stdc++.h>\nint main() { std::vector<int> v; int i = 3; return v[i]; }\n"
+DEBUG = "#define _GLIBCXX_DEBUG 1\n#include <iostream>\n#include <vector>\nint main() { std::vector<int> v; int i = 3; return v[i]; }\n"
 
 
 def compile_of(engine, source):

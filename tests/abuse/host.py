@@ -23,6 +23,8 @@ SYSCTLS = ("kernel/core_pattern", "kernel/hostname", "kernel/domainname", "kerne
 SPACE_BYTES = 64 * 1024
 SPACE_INODES = 8
 FDS_MORE = 2
+FDS_OF_WARM = 8  # of a keeper, for what it keeps warm
+WARM_FD = 640  # WARM_FD_CHANNEL of src/box/warm.h
 CLOCK_SECONDS = 0.5
 LOG_BYTES_PER_JOB = 16 * 1024
 RAW = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
@@ -89,6 +91,7 @@ class Host:
         self.tools = [*TOOLS, *(str(path) for path in (engine.binary, engine.binary.parent / "coderunr-keeper"))]
         self.log_seen = 0
         self.first = None
+        self.fresh = set()
 
     def settle(self, slots):
         """Wait until every slot has its keeper and its box, then remember the engine's processes."""
@@ -109,19 +112,28 @@ class Host:
 
     # ---- the parts -----------------------------------------------------------------------------------------------
 
+    def is_waiting(self, pid):
+        """A program that has not begun: still the keeper's own image, or an interpreter at its door (src/box/warm.h)."""
+        return read(f"/proc/{pid}/cmdline") in self.fresh or os.path.exists(f"/proc/{pid}/fd/{WARM_FD}")
+
+    def waiting(self, processes):
+        """One box for each keeper, and what keeps interpreters warm beside it."""
+        children = {}
+        for pid, (_, _, parent) in processes.items():
+            children.setdefault(parent, []).append(pid)
+        self.fresh = {read(f"/proc/{pid}/cmdline") for pid in self.keepers}
+        known = set()
+        for keeper in self.keepers:
+            of_keeper = children.get(keeper, [])
+            inits = [pid for pid in of_keeper if processes[pid][0] == "box-init"][:1]
+            warm = {pid for pid in of_keeper if os.path.exists(f"/proc/{pid}/fd/{WARM_FD}")}
+            inside = [pid for init in (*inits, *warm) for pid in children.get(init, []) if self.is_waiting(pid)]
+            known |= {*inits, *warm, *inside[:1]}
+        return known
+
     def processes(self, processes):
-        """Everything with a uid of ours but the engine itself and one waiting box for each keeper."""
-        fresh = {read(f"/proc/{pid}/cmdline") for pid in self.keepers}
-        boxes = {}
-        for pid, (_, _, parent) in processes.items():
-            if parent in self.keepers:
-                boxes.setdefault(parent, []).append(pid)
-        waiting = {inits[0] for inits in boxes.values()}
-        programs = {}
-        for pid, (_, _, parent) in processes.items():
-            if parent in waiting and read(f"/proc/{pid}/cmdline") in fresh:
-                programs.setdefault(parent, pid)
-        known = self.own | waiting | set(programs.values())
+        """Everything with a uid of ours but the engine itself and what waits for orders."""
+        known = self.own | self.waiting(processes)
         found = set()
         for pid, (comm, state, parent) in processes.items():
             if pid not in known and (parent in self.own or uid_of(pid) in self.uids):
@@ -136,7 +148,7 @@ class Host:
                 found |= {f"F {path}/{name}" for name in folders + files}
         return found
 
-    def objects(self):
+    def objects(self, waiting):
         found = set()
         for table in ("shm", "sem", "msg"):
             found |= {f"K sysv {table} {line.split()[1]}" for line in read(f"/proc/sysvipc/{table}").splitlines()[1:]}
@@ -147,7 +159,7 @@ class Host:
                 found.add(f"K key {line}")
         for line in read("/proc/locks").splitlines():
             pid = int(line.split("->")[-1].split()[-4])
-            if pid not in self.own and uid_of(pid) in self.uids:
+            if pid not in self.own | waiting and uid_of(pid) in self.uids:
                 found.add(f"K lock {line.partition(':')[2]}")
         return found
 
@@ -177,7 +189,7 @@ class Host:
 
     def snapshot(self):
         processes = all_processes()
-        found = self.processes(processes) | self.files() | self.objects() | self.namespaces(processes)
+        found = self.processes(processes) | self.files() | self.objects(self.waiting(processes)) | self.namespaces(processes)
         found |= self.own_processes(processes) | self.hashes() | self.cgroups()
         found |= {f"M {who} {line}" for who, pid in (("harness", os.getpid()), ("warden", self.warden))
                   for line in mounts(pid)}
@@ -209,7 +221,7 @@ class Host:
         found = [f"left: {line}" for line in sorted(now["lines"] - first["lines"])]
         found += [f"gone: {line}" for line in sorted(first["lines"] - now["lines"])]
         for pid, n in now["fds"].items():
-            if n > first["fds"].get(pid, 0) + FDS_MORE:
+            if n > first["fds"].get(pid, 0) + FDS_MORE + (FDS_OF_WARM if pid in self.keepers else 0):
                 found.append(f"E {pid} holds {n} descriptors, {first['fds'].get(pid)} before")
         for folder, (free, inodes) in now["space"].items():
             was = first["space"].get(folder, (0, 0))

@@ -160,6 +160,49 @@ def ports(world):
     return "" if "free" not in text else "the port is free again outside too"
 
 
+CHANCES = {
+    "python": "import random, uuid, secrets, tempfile\nprint(random.random(), uuid.uuid4(), secrets.token_hex(8), tempfile.mktemp())",
+    "javascript": "console.log(Math.random(), require('crypto').randomBytes(8).toString('hex'))",
+    "ruby": "require 'securerandom'; puts rand, SecureRandom.hex(8)", "perl": "print rand(), ' ', int(rand(1e9)), qq(\\n)",
+    "php": "<?php echo mt_rand(), ' ', rand(), ' ', bin2hex(random_bytes(8)), \"\\n\";",
+    "lua": "print(math.random(1 << 40))", "bash": "echo $RANDOM$RANDOM$RANDOM$RANDOM",
+    "java": "class Main{public static void main(String[] a){System.out.println(Math.random()+\" \"+new java.util.Random().nextLong());}}",
+}
+
+
+def chance(world, times=6):
+    """Interpreters that are forked from one that waited draw numbers of their own."""
+    for language, text in CHANCES.items():
+        if world.engine.has(language):
+            seen = [said(world, text, language) for _ in range(times)]
+            words = [list(one) for one in zip(*(line.split() for line in seen))]
+            assert words and all(len(set(word)) == times for word in words), f"{language} repeats itself: {words}"
+
+
+HOLDS = """
+import builtins, gc, os, sys
+status = dict(line.split(":\\t") for line in open("/proc/self/status").read().splitlines() if ":\\t" in line)
+fds = sorted(int(fd) for fd in os.listdir("/proc/self/fd"))[:-1]
+print("ids", os.getresuid(), os.getresgid(), os.getgroups(), status["CapPrm"], status["CapBnd"], status["NoNewPrivs"], status["Seccomp"])
+print("fds", fds, "blocked", status["SigBlk"], "umask", status["Umask"], "nice", os.nice(0))
+print("argv", sys.argv[1:], "cwd", os.getcwd(), "left", hasattr(builtins, "left"), os.environ.get("LEFT"), os.listdir("/tmp"))
+print("alone", [p for p in os.listdir("/proc/pid") if p.isdigit()] == [str(os.getpid())])
+builtins.left = os.environ["LEFT"] = "x"
+os.umask(0o777); os.nice(19); open("/tmp/left", "w")
+"""
+
+
+def warm_program(world):
+    """A program in a warm interpreter has what others have, finds nothing of the one before, and is as alone."""
+    first = said(world, HOLDS, "python", args=["a"])
+    assert "ids (1000, 1000, 1000) (1000, 1000, 1000) [] 0000000000000000 0000000000000000 1 2" in first, first
+    assert "fds [0, 1, 2] blocked 0000000000000000 umask 0022 nice 0" in first, first
+    assert "argv ['a'] cwd /box/submission left False None []" in first and "alone True" in first, first
+    for _ in range(8):
+        again = said(world, HOLDS, "python", args=["a"])
+        assert again == first, f"{again} after {first}"
+
+
 def cpu_carry(world):
     for _ in range(6):
         world.run("spin", run_cpu_time=500)
@@ -445,6 +488,28 @@ def odd_binaries(world):
         got = word_of(answer)
         assert got != "IE" and answer.status == 200, f"{make}: {got} {answer!r:.800}"
         assert "\n0\n" not in "\n" + answer.json()["run"]["stdout"], answer
+
+
+def collector(world):
+    """What packs the folder is the parent of the compiler: it cannot be read, and its end is no fault of the engine."""
+    look = "ls /proc/$PPID/fd /proc/$PPID/map_files; cat /proc/$PPID/environ /proc/$PPID/mem; echo x >/proc/$PPID/mem; exit 3"
+    compile_of = world.engine.execute("abuse", look).json()["compile"]
+    assert compile_of["code"] == 3 and compile_of["stdout"] == "", compile_of
+    for attack in ("kill -9 $PPID", "kill -STOP $PPID", "kill -9 $PPID; sleep 9", "kill -TERM $PPID; exit 0",
+                   "(sleep 0.1; kill -9 1 $PPID) & exit 0", "rm -rf . ../submission; exit 0"):
+        answer = world.engine.execute("abuse", attack, compile_timeout=1000, run_timeout=1000)
+        assert answer.status == 200 and word_of(answer) != "IE", f"{attack}: {answer!r:.800}"
+
+
+def odd_artefacts(world):
+    program = "printf '#!/bin/sh\\necho ran\\n' >program; chmod +x program; "
+    for make in ("for i in {1..400}; do mkdir d; cd d; done", "for i in {1..3000}; do mkdir d 2>/dev/null; cd d; done",
+                 "mkdir $'a\\nb' $'\\xff\\xfe' -- -rf; touch $'a\\nb/\\e[31m' \"$(printf 'n%.0s' {1..255})\"",
+                 "mkdir x y; chmod 0 x; chmod 111 y; touch z; chmod 0 z", "ln program hard; ln -s program soft; mkfifo f",
+                 "for i in {1..900}; do :>f$i; done", "truncate -s 8M sparse; truncate -s 9M other",
+                 "python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"s\")'"):
+        answer = world.engine.execute("abuse", program + make, compile_timeout=5000)
+        assert answer.status == 200 and word_of(answer) != "IE", f"{make}: {word_of(answer)} {answer!r:.800}"
 
 
 def compile_writes(world):

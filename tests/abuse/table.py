@@ -94,6 +94,12 @@ row("PT-31", "pid storm", "pid_storm", "OK|TLE-cpu|TLE-wall", control="bomb", sl
 row("PT-32", "vfork holder", "vfork_holder", "TLE-wall", control="answer", limits=BRIEF)
 row("PT-34", "clock setter", "clocks", control="root")
 row("PT-35", "takes off its leash", "unleash", "TLE-cpu", control="answer", limits=SHORT)
+row("PT-36", "daemon that is stopped", "daemon", "OK", ("stop",), control="survivor", says="main ends",
+    bounds={"wall_time": (0, 250)}, tree=True)
+row("PT-37", "futex storm", "futex_storm", "TLE-cpu", control="bomb", limits=SHORT, bounds={"cpu_time": (1000, 1200)})
+row("PT-38", "signals by every way but kill", "signal_detours", "OK", control="answer", says="alive")
+row("PT-39", "busy on the keeper's core", "pinned", "TLE-cpu", control="bomb", limits=SHORT,
+    bounds={"cpu_time": (1000, 1200)})
 
 # ---- memory ----------------------------------------------------------------------------------------------------------
 
@@ -132,6 +138,7 @@ row("ME-29/udp", "memory in UDP sockets", "socket_memory", "OK|MLE|NZ(1)", ("udp
 row("ME-29/local", "memory in local sockets", "socket_memory", "MLE", ("local",), limits=SMALL)
 row("ME-30/messages", "memory in System V messages", "queue_memory", "MLE", control="userns", limits=SMALL)
 row("ME-30/filters", "memory in socket filters", "queue_memory", "MLE|TLE-cpu|TLE-wall", ("filters",), limits=SMALL)
+row("ME-31", "attributes of files", "attributes_fill", "OK|MLE|DISK|INODES", control="bomb", limits=SMALL)
 
 # ---- files -----------------------------------------------------------------------------------------------------------
 
@@ -242,6 +249,8 @@ row("XJ-25", "load figures", "load_figures")
 row("XJ-26", "access times", "atime")
 row("XJ-29", "ports of the job before", scenario="ports", safe=False)
 row("XJ-30", "what the network knows of the job before", scenario="network_state", safe=False)
+row("XJ-31", "chance of a warm interpreter", scenario="chance", safe=False)
+row("XJ-32", "what a warm interpreter holds", scenario="warm_program", safe=False)
 
 # ---- input, output, supervision --------------------------------------------------------------------------------------
 
@@ -263,6 +272,9 @@ row("IO-15", "giant arguments", scenario="giant_arguments", safe=False)
 row("IO-16", "strange programs", scenario="strange_programs", safe=False)
 row("IO-18", "client leaves", scenario="client_leaves", safe=False)
 row("IO-20", "soak", scenario="soak", slow=True, safe=False)
+row("IO-25", "output by packets, through one page", "odd_pipes", "OK", control="answer", says=r"\A(?:\d{5}\n){5000}end\n\Z")
+row("IO-26", "output kept open by a message in flight", "in_flight", "OK", control="answer", says="sent",
+    bounds={"wall_time": (0, 250)})
 
 # ---- compile stage ---------------------------------------------------------------------------------------------------
 
@@ -281,6 +293,8 @@ row("CC-12", "odd source names", scenario="odd_sources", safe=False)
 row("CC-13", "compile stage writes to the toolchain", scenario="compile_writes", safe=False)
 row("CC-15", "compile stage reaches the network", scenario="compile_network", safe=False)
 row("CC-16", "stages are accounted apart", scenario="stage_accounting", safe=False)
+row("CC-17", "compile stage attacks its collector", scenario="collector", safe=False)
+row("CC-18", "deep and odd trees left by the compile stage", scenario="odd_artefacts", safe=False)
 
 # ---- request files ---------------------------------------------------------------------------------------------------
 
@@ -296,7 +310,6 @@ PENDING = {
     "NS-16": "needs a toolchain on a mount of its own: the guest",
     "NS-26": "Landlock is not a layer of the box",
     "NW-18": "no network class is offered",
-    "IO-21": "expected outputs are not compared",
 }
 
 # Attacks of the catalogue that other tests make: id, test.
@@ -335,6 +348,7 @@ ELSEWHERE = {
     "FS-23": "row FS-09",
     "IO-19": "row XJ-22",
     "IO-23": "row SC-12",
+    "IO-21": "src/job/compare_test.c",
     "IO-24": "tests/processes/test_supervision.py",
     "ME-19": "row ME-20",
     "NS-03": "row FS-21",

@@ -194,9 +194,10 @@ class World:
         shutil.copytree(ROOT / "runtimes", runtimes)
         for path in (HERE / "runtimes").glob("*.yaml"):
             shutil.copy(path, runtimes)
+        # nothing is answered from what an attack before compiled
         engine = conftest.Engine(str(self.data), uid_base=self.uid_base, max_concurrent_jobs=SLOTS,
                                  runtimes_directory=str(runtimes), run_timeout=10000, run_cpu_time=10000,
-                                 stdin_newline="false")
+                                 stdin_newline="false", compile_cache_size=0)
         engine.binary = conftest.BINARY
         self.stack.callback(engine.stop)
         return engine

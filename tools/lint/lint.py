@@ -220,6 +220,29 @@ def check_rows_tested():
     return found
 
 
+def check_threat_model():
+    """Every attack, test and file that THREAT_MODEL.md or the catalogue's ELSEWHERE names is there."""
+    table = pathlib.Path("tests/abuse/table.py").read_text()
+    elsewhere = dict(re.findall(r'^    "([A-Z]{2}-\d+)": "([^"]+)",$', table.partition("ELSEWHERE = {")[2], re.M))
+    told = set(re.findall(r'row\(f?"([A-Z]{2}-\d+)', table)) | set(elsewhere)
+    text = pathlib.Path("THREAT_MODEL.md").read_text()
+    found = [f"THREAT_MODEL.md: there is no row {name}" for name in
+             sorted(set(re.findall(r"\b(?:PT|ME|FS|NS|NW|SC|XJ|IO|CC|AR|PK|WH|AQ)-\d\d\b", text)) - told)]
+    names = [("THREAT_MODEL.md", name) for name in re.findall(r"`([\w/]+\.(?:py|c|def)(?:::\w+)?|tests/\w+)`", text)]
+    names += [(f"tests/abuse/table.py: {id}", name) for id, name in elsewhere.items() if not name.startswith("row ")]
+    found += [f"tests/abuse/table.py: {id}: there is no {name}" for id, name in elsewhere.items()
+              if name.startswith("row ") and name[4:] not in told]
+    for where, name in names:
+        path, _, function = name.partition("::")
+        places = [pathlib.Path(path)] if "/" in path else [*pathlib.Path("src").glob(f"*/{path}"),
+                                                           *pathlib.Path("tests").glob(f"*/{path}")]
+        if not any(place.exists() for place in places):
+            found.append(f"{where}: there is no {path}")
+        elif function and not any(f"def {function}(" in place.read_text() for place in places):
+            found.append(f"{where}: {path} has no {function}")
+    return found
+
+
 def check_packages():
     """A library of the build is a package that ./dev installs: the owner of its .pc file is asked of dpkg."""
     listed = set(re.findall(r"^(?!#)\S+ (\S+)", pathlib.Path("tools/packages.txt").read_text(), re.M))
@@ -253,6 +276,7 @@ CHECKS = [
     ("names", check_names),
     ("nothing unfinished", check_unfinished),
     ("rows named by tests", check_rows_tested),
+    ("threat model", check_threat_model),
     ("packages of the build", check_packages),
     ("papers made from tables", check_papers),
 ]

@@ -52,6 +52,25 @@ static int route_of(struct delivery *delivery)
         return delivery->route ? 0 : -ENOMEM;
 }
 
+static void route_free(struct courier *courier, struct route *route)
+{
+        TAILQ_REMOVE(&courier->routes, route, entry);
+        free(route->key);
+        free(route);
+}
+
+/* Receivers nobody wants to tell anything any more, once their pause is over: until then it is to be remembered. */
+static void routes_prune(struct courier *courier, uint64_t now)
+{
+        struct route *route = TAILQ_FIRST(&courier->routes), *next;
+
+        for (; route; route = next) {
+                next = TAILQ_NEXT(route, entry);
+                if (TAILQ_EMPTY(&route->waiting) && route->n_flying == 0 && route->paused_until_ns <= now)
+                        route_free(courier, route);
+        }
+}
+
 static uint64_t route_ready_ns(const struct route *route)
 {
         const struct delivery *first = TAILQ_FIRST(&route->waiting);
@@ -90,6 +109,7 @@ static void on_round(evutil_socket_t fd, short what, void *arg)
         struct timeval pause;
         struct route *route;
 
+        routes_prune(courier, now);
         while (courier->n_flying < POSTS_MAX && launch(courier, now))
                 ;
         if (courier->n_flying >= POSTS_MAX)
@@ -152,10 +172,5 @@ void rounds_landed(struct delivery *delivery, enum landing landing)
                         clock_now_ns() + pause_of_receiver(route->failures, courier_random());
         }
         delivery->route = NULL;
-        if (TAILQ_EMPTY(&route->waiting) && route->n_flying == 0 && route->failures == 0) {
-                TAILQ_REMOVE(&courier->routes, route, entry);
-                free(route->key);
-                free(route);
-        }
         event_active(courier->round, EV_TIMEOUT, 0);
 }

@@ -1,5 +1,6 @@
 /* Theory of operation: a card that is put or dropped is a change of a group; the others are read at once. */
 #include "ledger/cards.h"
+#include "job/notice.h"
 #include "ledger/book.h"
 #include "ledger/read.h"
 #include "util/err.h"
@@ -28,12 +29,24 @@ static void answer(struct book *book, uint64_t ticket, const char *drawer, const
         book_answer(book, ticket, &said, &entry, 1);
 }
 
+/* A notice is made with its job and goes with it; one that is late does not come back. */
+static int notice_is_there(struct card_change *card, struct err *err)
+{
+        CLEANUP(bytes_deinit) struct bytes text = BYTES_INIT(NOTICE_BYTES_MAX);
+
+        if (!streq(card->drawer, NOTICE_DRAWER))
+                return 0;
+        return card->book->store_ops->card_get(card->book->store, card->drawer, card->name, &text, err);
+}
+
 static int put_apply(struct change *change, struct err *err)
 {
         struct card_change *card = (struct card_change *)change;
+        int r = notice_is_there(card, err);
 
-        return card->book->store_ops->card_put(card->book->store, card->drawer, card->name,
-                                               bytes_view(&card->text), err);
+        return r ? r
+                 : card->book->store_ops->card_put(card->book->store, card->drawer, card->name,
+                                                   bytes_view(&card->text), err);
 }
 
 static int drop_apply(struct change *change, struct err *err)

@@ -5,8 +5,9 @@ WH-01 to WH-13 are the rows of the abuse catalogue about outbound requests.
 import base64
 import collections
 import json
-import subprocess
+import sqlite3
 import ssl
+import subprocess
 import tempfile
 import time
 
@@ -404,3 +405,22 @@ def test_what_is_swept_is_not_told_for_ever(own_engine):
     time.sleep(8)
     back.close()
     assert back.deliveries == []
+
+
+def test_what_was_swept_meanwhile_leaves_nothing(receiver):
+    """The job goes while its receiver is being told."""
+    with tempfile.TemporaryDirectory(prefix="coderunr-tests-") as folder:
+        engine = Engine(folder, job_retention="1s", max_concurrent_jobs=2, **OPEN)
+        try:
+            job_id = accepted(engine, hooked(receiver.url("/later/5"), secret="s"))
+            receiver.wait_for(1)
+            deadline = time.monotonic() + 20
+            while engine.request("GET", f"/v3/jobs/{job_id}").status != 404:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            time.sleep(6)
+        finally:
+            assert engine.stop() == 0
+        with sqlite3.connect(f"{folder}/jobs/jobs.db") as store:
+            assert store.execute("SELECT drawer, name FROM cards").fetchall() == []
+        assert len(receiver.deliveries) == 1

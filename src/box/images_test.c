@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-enum { PLAIN = 1, HOSTILE = 2 };
+enum { PLAIN = 1, HOSTILE, ABSENT };
 
 static char folder[] = "/tmp/images-test-XXXXXX";
 static char files[2][64];
@@ -166,7 +166,7 @@ static void test_rows(void **state)
 /* A slot has as many roots as it was made with; one more is refused, and nothing is lost by it. */
 static void test_an_image_that_is_not_there(void **state)
 {
-        const struct order_row row = { { BUSYBOX, "true" }, .image = 3 };
+        const struct order_row row = { { BUSYBOX, "true" }, .image = ABSENT + 1 };
         struct box_report report;
 
         close(world_start(world.slots[0], &row, -1, -1));
@@ -210,6 +210,24 @@ static void make_hostile(void)
         assert_int_equal(chmod(name_in(1, "opt/disk"), 0666), 0);
 }
 
+/* An image whose files cannot be shown fails its own jobs, with the reason; the slot serves all others. */
+static void test_an_image_whose_files_are_gone(void **state)
+{
+        const struct order_row row = { { BUSYBOX, "true" }, .image = ABSENT };
+
+        for (int i = 0; i < 2; i++) {
+                struct box_report report;
+
+                close(world_start(world.slots[0], &row, -1, -1));
+                report = world_report(world.slots[0]);
+                assert_int_equal(report.end, END_SETUP);
+                assert_int_equal(report.step, STEP_SLOT_IMAGE);
+                assert_int_equal(report.error, ENOENT);
+                world_expect_ready(world.slots[0]);
+                run_row(0, world.slots[0]);
+        }
+}
+
 static int set_up(void **state)
 {
         struct err err = { "" };
@@ -222,6 +240,7 @@ static int set_up(void **state)
                 world.images[world.n_images++] = files[i];
                 make_folder(i, "");
         }
+        world.images[world.n_images++] = "/no/such/folder";
         make_plain();
         make_hostile();
         if (world_open(CODERUNR_KEEPER, 2000900000) < 0)
@@ -254,6 +273,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_rows),
                 cmocka_unit_test(test_an_image_that_is_not_there),
+                cmocka_unit_test(test_an_image_whose_files_are_gone),
         };
 
         if (geteuid() != 0 || !busybox()) {

@@ -26,31 +26,24 @@ static int enter(int fd)
 }
 
 /* One root in a new copy of what the caller sees; a descriptor or -errno. */
-static int build_image(struct keeper *of, const char *files, enum step *ret_step)
+static int build_image(struct keeper *of, const char *files)
 {
-        int r;
+        enum step step;
+        int r = unshare(CLONE_NEWNS) < 0 ? -errno : root_build(of->boot, files, &step);
 
-        *ret_step = STEP_SLOT_NAMESPACES;
-        if (unshare(CLONE_NEWNS) < 0)
-                return -errno;
-        r = root_build(of->boot, files, ret_step);
         return r ? r : open_own(of);
 }
 
-static int build_images(struct keeper *of, int host, enum step *ret_step)
+/* An image that cannot be shown is its own jobs' trouble: they are told why, all others run. */
+static int build_images(struct keeper *of, int host)
 {
-        for (uint32_t i = 0; i < of->boot->n_images; i++) {
-                int fd = build_image(of, of->boot->images[i], ret_step), r;
+        int r = 0;
 
-                if (fd < 0)
-                        return fd;
-                of->roots[i + 1] = fd;
-                *ret_step = STEP_SLOT_IMAGE;
+        for (uint32_t i = 0; r == 0 && i < of->boot->n_images; i++) {
+                of->roots[i + 1] = build_image(of, of->boot->images[i]);
                 r = enter(host);
-                if (r < 0)
-                        return r;
         }
-        return 0;
+        return r;
 }
 
 int roots_build(struct keeper *of, enum step *ret_step)
@@ -63,7 +56,7 @@ int roots_build(struct keeper *of, enum step *ret_step)
         if (r < 0 || of->boot->n_images == 0)
                 return r ? r : root_build(of->boot, NULL, ret_step);
         host = open_own(of);
-        r = host < 0 ? host : build_images(of, host, ret_step);
+        r = host < 0 ? host : build_images(of, host);
         r = r ? r : root_build(of->boot, NULL, ret_step);
         of->roots[0] = r ? r : open_own(of);
         return MIN(of->roots[0], 0);
@@ -71,7 +64,7 @@ int roots_build(struct keeper *of, enum step *ret_step)
 
 int roots_enter(struct keeper *of, uint32_t image)
 {
-        int r = enter(of->roots[image]);
+        int fd = of->roots[image], r = fd < 0 ? fd : enter(fd);
 
         if (r == 0)
                 of->image = image;

@@ -5,6 +5,8 @@ WH-01 to WH-13 are the rows of the abuse catalogue about outbound requests.
 import base64
 import collections
 import json
+import os
+import pathlib
 import sqlite3
 import ssl
 import subprocess
@@ -13,7 +15,7 @@ import time
 
 import pytest
 from conftest import Engine
-from jobs_support import accepted, get, kill, program, submit, submit_batch
+from jobs_support import accepted, get, kill, pids, program, submit, submit_batch
 from receiver_support import Receiver, verify
 from test_openapi import problems
 
@@ -325,6 +327,20 @@ def test_wh_11_certificates_are_looked_at(told):
             assert receiver.deliveries == []
         finally:
             receiver.close()
+
+
+def test_the_courier_can_write_nothing(told):
+    courier, = pids(told, "courier")
+    mounts = [line.split() for line in pathlib.Path(f"/proc/{courier}/mountinfo").read_text().splitlines()]
+    assert mounts and all("ro" in fields[5].split(",") for fields in mounts), "each of them read-only"
+    status = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{courier}/status").read_text().splitlines())
+    assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+    assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+    users = {pathlib.Path(f"/proc/{pid}").stat().st_uid for name in ("front", "runner", "ledger", "packer")
+             for pid in pids(told, name)}
+    assert int(status["Uid"].split()[0]) > 65535 and int(status["Uid"].split()[0]) not in users
+    seen = [os.readlink(path) for path in pathlib.Path(f"/proc/{courier}/fd").iterdir()]
+    assert not [name for name in seen if "jobs" in name or "packages" in name]
 
 
 # ---- what survives ----

@@ -144,6 +144,10 @@ NORETURN void park(const struct box_plan *plan);
 NORETURN void obey(int channel);
 /* The same of a process that is the program of row @warm already: returns when it may go on. */
 void obey_warm(int channel, uint32_t warm);
+/* There is a collector already, at the other end of @fd: the next order tells it instead of forking one. */
+void obey_collector(int fd);
+/* Wait for the program, pack what it left into @artefact (-1: nothing is wanted), and end as it ended. */
+NORETURN void collect_after(pid_t program, int artefact, int channel);
 /* Behind that: it cannot go on with this order after all and starts cold. */
 NORETURN void obey_again(void);
 

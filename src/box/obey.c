@@ -196,10 +196,24 @@ NORETURN static void end_like(int status)
         _exit(WEXITSTATUS(status));
 }
 
+NORETURN void collect_after(pid_t program, int artefact, int channel)
+{
+        int status, r = 0;
+
+        while (waitpid(program, &status, 0) < 0 && errno == EINTR)
+                ;
+        (void)kill(-1, SIGKILL); /* nothing may write while we read; init is not ours to reach */
+        if (status == 0 && artefact >= 0)
+                r = collect(artefact);
+        if (r < 0)
+                fail(channel, WORD_FILES, STEP_PROGRAM_COLLECTOR, r);
+        end_like(status);
+}
+
 /* After a compile stage somebody with the box's own rights must pack the folder: that is us, our child is the program. */
 static int fork_collector(int channel)
 {
-        int artefact = request.fds[BOX_FD_ARTEFACT], status, r = 0;
+        int artefact = request.fds[BOX_FD_ARTEFACT];
         pid_t pid = fork();
 
         if (pid < 0)
@@ -209,14 +223,24 @@ static int fork_collector(int channel)
                 return 0;
         }
         (void)close_range(0, 2, 0);
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-                ;
-        (void)kill(-1, SIGKILL); /* nothing may write while we read; init is not ours to reach */
-        if (status == 0)
-                r = collect(artefact);
-        if (r < 0)
-                fail(channel, WORD_FILES, STEP_PROGRAM_COLLECTOR, r);
-        end_like(status);
+        collect_after(pid, artefact, channel);
+}
+
+/* Where a collector waits already (park.c), it is told what to pack into. */
+static int collector = -1;
+
+void obey_collector(int fd)
+{
+        collector = fd;
+}
+
+static int tell_collector(void)
+{
+        int r = request.spec.flags & SPEC_HAS_ARTEFACT ? fds_send(collector, &request.fds[BOX_FD_ARTEFACT], 1)
+                                                       : 0;
+
+        close(collector);
+        return r;
 }
 
 static int words_step(const void *channel)
@@ -239,6 +263,8 @@ static int streams_step(const void *channel)
 
 static int collector_step(const void *channel)
 {
+        if (collector >= 0)
+                return tell_collector();
         return request.spec.flags & SPEC_HAS_ARTEFACT ? fork_collector(*(const int *)channel) : 0;
 }
 

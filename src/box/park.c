@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 enum { WORDS_MAX = 64 };
 
@@ -83,11 +84,48 @@ int warm_exec(const struct slot_warm *warm, uint32_t row, int channel, int proc)
         return -errno;
 }
 
+/* One that packs what the program leaves: it waits beside it for the order's descriptor, then for its end. */
+NORETURN static void wait_to_collect(const struct box_plan *plan, int told, pid_t program)
+{
+        struct word_frame frame;
+        int artefact = -1;
+
+        (void)dup3(plan->order, WARM_FD_CHANNEL, O_CLOEXEC);
+        (void)dup3(told, WARM_FD_PROC, O_CLOEXEC);
+        (void)close_range(0, WARM_FD_CHANNEL - 1, 0);
+        (void)!fds_recv(WARM_FD_PROC, &frame, &artefact, 1);
+        collect_after(program, artefact, WARM_FD_CHANNEL);
+}
+
+/* Comes back in the program's process with its end of the way to the collector, -1 where there is none; -errno. */
+static int split(const struct box_plan *plan, int *ret_tell)
+{
+        int pair[2];
+        pid_t pid;
+
+        *ret_tell = -1;
+        if (!plan->boot->warm[plan->warm - 1].collects)
+                return 0;
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return -errno;
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid > 0) {
+                close(pair[1]);
+                wait_to_collect(plan, pair[0], pid);
+        }
+        close(pair[0]);
+        *ret_tell = pair[1];
+        return 0;
+}
+
 NORETURN void park(const struct box_plan *plan)
 {
-        int r = steps_fault(STEP_WARM_EXEC);
+        int tell, r = steps_fault(STEP_WARM_EXEC);
 
-        r = r ? r : warm_exec(&plan->boot->warm[plan->warm - 1], plan->warm, plan->order, -1);
+        r = r ? r : split(plan, &tell);
+        r = r ? r : warm_exec(&plan->boot->warm[plan->warm - 1], plan->warm, plan->order, tell);
         /* exec may have failed with every descriptor closed but this one */
         program_fail(fcntl(WARM_FD_CHANNEL, F_GETFD) < 0 ? plan->order : WARM_FD_CHANNEL, STEP_WARM_EXEC, r);
 }

@@ -79,7 +79,8 @@ enum slot_warm_by {
 
 /* A program that may be started before its order is known (warm.h): its words are a manifest's, none a stranger's. */
 struct slot_warm {
-        uint32_t by; /* enum slot_warm_by */
+        uint32_t by;       /* enum slot_warm_by */
+        uint32_t collects; /* parked, and what it leaves is wanted: a process beside it waits to pack that */
         uint32_t n_args;
         uint32_t n_env;
         uint32_t words_bytes;

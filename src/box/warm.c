@@ -82,6 +82,10 @@ __attribute__((constructor)) static void wake(void)
                 /* KERNEL: an exec that raises powers clears it */
                 (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
         }
+        if (state.warm->collects) {
+                (void)fcntl(WARM_FD_PROC, F_SETFD, FD_CLOEXEC);
+                obey_collector(WARM_FD_PROC);
+        }
         state.waiting = true;
 }
 

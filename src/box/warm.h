@@ -33,7 +33,7 @@
 enum {
         WARM_FD_CHANNEL = 640,
         WARM_FD_BOOT,
-        WARM_FD_PROC,
+        WARM_FD_PROC, /* a zygote's; a parked program that collects has its way to the collector here */
 };
 
 /* Descriptors that go with each box to a zygote; a message of one byte. */

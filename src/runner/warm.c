@@ -77,7 +77,7 @@ static bool fill_row(const struct runtime *runtime, enum stage stage, const char
 {
         const struct runtime_stage *of = &runtime->stages[stage];
 
-        *row = (struct slot_warm){ .by = by_of(of->warm) };
+        *row = (struct slot_warm){ .by = by_of(of->warm), .collects = stage == STAGE_COMPILE };
         if (of->prelude && strlen(of->prelude) >= sizeof(row->prelude))
                 return false;
         snprintf(row->prelude, sizeof(row->prelude), "%s", of->prelude ? of->prelude : "");

@@ -3,16 +3,12 @@
  * until its result is here: a runner that dies is started anew within moments, and gets the jobs of the
  * old one again, once.  A job that was with two runners when they died may well be why, and is given up.
  *
- * Every way a job can end passes through finish(): it leaves the table first, then its callback runs, so
+ * Every way a job can end passes through client_finish(): it leaves the table first, then its callback runs, so
  * a second answer for the same ticket finds nobody.  What ends a job while client_submit() is still on
  * the stack (a full queue) is put on a list and told from the loop.
  */
-#include "job/client.h"
+#include "job/client_priv.h"
 #include "job/job.h"
-#include "job/link.h"
-#include "job/result.h"
-#include "job/wire.h"
-#include "util/clock.h"
 #include "util/err.h"
 #include "util/fdio.h"
 #include "util/log.h"
@@ -20,50 +16,14 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/queue.h>
 
-enum {
-        BUCKETS = 4096,
-        PATIENCE_SECONDS = 5, /* for a new runner */
-};
+enum { PATIENCE_SECONDS = 5 }; /* for a new runner */
 
-struct open_job {
-        LIST_ENTRY(open_job) by_ticket;
-        TAILQ_ENTRY(open_job) link; /* in `jobs` or `refused` */
-        uint64_t ticket;
-        client_done_fn done;
-        void *arg;
-        struct wire_message message;            /* as it was sent, to be sent again */
-        const struct client_stream_fns *stream; /* NULL: it does not */
-        struct bytes input; /* what the runner has not said to be taken; sent again like the job */
-        bool last;          /* nothing will be added */
-        bool heard;         /* something of it was told: a second runner would contradict it */
-        bool sent;
-        bool again;   /* was with a runner that died */
-        bool refused; /* never sent: the loop answers */
-};
-
-TAILQ_HEAD(open_queue, open_job);
-LIST_HEAD(open_list, open_job);
-
-struct client {
-        struct event_base *base;
-        struct link *link; /* NULL: the runner is gone */
-        void (*on_lost)(void *arg);
-        void *arg;
-        uint64_t last_ticket;
-        struct event *refusing;
-        struct event *forsaken;          /* no new runner came */
-        struct open_queue jobs, refused; /* in the order of their tickets */
-        size_t n_jobs;
-        struct open_list buckets[BUCKETS];
-};
-
-static struct open_job *find(struct client *client, uint64_t ticket)
+struct open_job *client_find(struct client *client, uint64_t ticket)
 {
         struct open_job *job;
 
-        LIST_FOREACH(job, &client->buckets[ticket % BUCKETS], by_ticket)
+        LIST_FOREACH(job, &client->buckets[ticket % CLIENT_BUCKETS], by_ticket)
         if (job->ticket == ticket)
                 return job;
         return NULL;
@@ -71,7 +31,7 @@ static struct open_job *find(struct client *client, uint64_t ticket)
 
 static void add(struct client *client, struct open_job *job)
 {
-        LIST_INSERT_HEAD(&client->buckets[job->ticket % BUCKETS], job, by_ticket);
+        LIST_INSERT_HEAD(&client->buckets[job->ticket % CLIENT_BUCKETS], job, by_ticket);
         TAILQ_INSERT_TAIL(job->refused ? &client->refused : &client->jobs, job, link);
         client->n_jobs++;
 }
@@ -86,7 +46,7 @@ static void drop(struct client *client, struct open_job *job)
         free(job);
 }
 
-static void finish(struct client *client, struct open_job *job, const struct result *result)
+void client_finish(struct client *client, struct open_job *job, const struct result *result)
 {
         client_done_fn done = job->done;
         void *arg = job->arg;
@@ -95,14 +55,14 @@ static void finish(struct client *client, struct open_job *job, const struct res
         done(arg, result);
 }
 
-static void finish_with(struct client *client, struct open_job *job, enum verdict verdict, const char *text)
+void client_finish_with(struct client *client, struct open_job *job, enum verdict verdict, const char *text)
 {
         struct result result;
 
         result_init(&result);
         result.stages[STAGE_RUN].verdict = verdict;
         snprintf(result.stages[STAGE_RUN].text, sizeof(result.stages[STAGE_RUN].text), "%s", text);
-        finish(client, job, &result);
+        client_finish(client, job, &result);
         result_deinit(&result);
 }
 
@@ -130,7 +90,7 @@ static void on_refusing(evutil_socket_t fd, short what, void *arg)
         struct open_job *job;
 
         while ((job = next_of(&client->refused, newest, false)))
-                finish_with(client, job, VERDICT_OVERLOADED, "too many jobs wait for the runner");
+                client_finish_with(client, job, VERDICT_OVERLOADED, "too many jobs wait for the runner");
 }
 
 static void finish_all(struct client *client, bool only_again)
@@ -139,7 +99,7 @@ static void finish_all(struct client *client, bool only_again)
         struct open_job *job;
 
         while ((job = next_of(&client->jobs, newest, only_again)))
-                finish_with(client, job, VERDICT_ENGINE, "the runner went away");
+                client_finish_with(client, job, VERDICT_ENGINE, "the runner went away");
 }
 
 static void on_forsaken(evutil_socket_t fd, short what, void *arg)
@@ -250,111 +210,6 @@ static void refuse(struct client *client, struct open_job *job)
         evtimer_add(client->refusing, &now);
 }
 
-static int result_read(const struct wire_result *wire, const int *fds, struct result *result)
-{
-        const char *p = NULL;
-        size_t n = 0;
-        int r;
-
-        if (wire->inlined)
-                return wire_result_decode(wire, (struct view){ wire->tail, wire->tail_bytes }, result);
-        r = fdio_map(fds[0], &p, &n);
-        if (r < 0)
-                return r;
-        r = wire_result_decode(wire, (struct view){ p, n }, result);
-        fdio_unmap(p, n);
-        return r;
-}
-
-static void result_arrived(struct client *client, const struct wire_result *wire, int *fds)
-{
-        struct open_job *job = find(client, wire->ticket);
-        struct result result;
-        uint64_t now;
-        int r;
-
-        if (!job)
-                return; /* cancelled while its answer was on the way */
-        result_init(&result);
-        r = result_read(wire, fds, &result);
-        now = clock_now_ns();
-        if (now > wire->sent_ns)
-                result.stages[result.stages[STAGE_RUN].ran ? STAGE_RUN : STAGE_COMPILE].timing.reply_ns =
-                        now - wire->sent_ns;
-        if (r == 0 && wire->packed)
-                result.pack = TAKE_FD(fds[wire->inlined ? 0 : 1]);
-        if (r < 0)
-                finish_with(client, job, VERDICT_ENGINE, "the runner's answer cannot be read");
-        else
-                finish(client, job, &result);
-        result_deinit(&result);
-}
-
-/* The job a frame of a stream is for; NULL when it was cancelled while that was on the way. */
-static struct open_job *find_stream(struct client *client, uint64_t ticket)
-{
-        struct open_job *job = find(client, ticket);
-
-        if (!job || !job->stream)
-                return NULL;
-        job->heard = true;
-        return job;
-}
-
-static void end_arrived(struct client *client, const struct wire_end *wire)
-{
-        struct open_job *job = find_stream(client, wire->ticket);
-        struct stage_result result = { 0 };
-
-        if (!job)
-                return;
-        wire_end_read(wire, &result);
-        job->stream->on_stage_end(job->arg, (enum stage)wire->stage, &result);
-}
-
-static int taken_arrived(struct client *client, const struct wire_taken *wire)
-{
-        struct open_job *job = find_stream(client, wire->ticket);
-
-        if (!job)
-                return 0;
-        if (wire->bytes > job->input.n)
-                return -EBADMSG;
-        bytes_take(&job->input, wire->bytes);
-        job->stream->on_room(job->arg);
-        return 0;
-}
-
-/* 0, or -EBADMSG for a frame that no runner of ours would send. */
-static int frame_arrived(struct client *client, const struct wire_frame *frame, int *fds)
-{
-        struct open_job *job;
-
-        switch (frame->kind) {
-        case WIRE_KIND_RESULT:
-                result_arrived(client, &frame->result, fds);
-                return 0;
-        case WIRE_KIND_BEGIN:
-                job = find_stream(client, frame->begin.ticket);
-                if (job)
-                        job->stream->on_stage(job->arg, (enum stage)frame->begin.stage);
-                return 0;
-        case WIRE_KIND_CHUNK:
-                job = find_stream(client, frame->chunk.ticket);
-                if (job)
-                        job->stream->on_output(job->arg, (enum stream)frame->chunk.stream,
-                                               (struct view){ frame->chunk.p, frame->chunk.bytes });
-                return 0;
-        case WIRE_KIND_TAKEN:
-                return taken_arrived(client, &frame->taken);
-        case WIRE_KIND_END:
-                end_arrived(client, &frame->end);
-                return 0;
-        default:
-                return -EBADMSG;
-        }
-}
-
 static void on_message(void *arg, const char *p, size_t n, int *fds, size_t n_fds)
 {
         struct client *client = arg;
@@ -363,7 +218,7 @@ static void on_message(void *arg, const char *p, size_t n, int *fds, size_t n_fd
         int r = wire_decode(p, n, n_fds, &frame, &field);
 
         if (r == 0)
-                r = frame_arrived(client, &frame, fds);
+                r = client_arrived(client, &frame, fds);
         fdio_close_all(fds, n_fds);
         if (r == 0)
                 return;
@@ -486,7 +341,7 @@ int client_submit_stream(struct client *client, const struct job *job, const str
 
 size_t client_input(struct client *client, uint64_t ticket, struct view bytes, bool last)
 {
-        struct open_job *job = find(client, ticket);
+        struct open_job *job = client_find(client, ticket);
         size_t n;
 
         if (!job || !job->stream || job->last)
@@ -504,7 +359,7 @@ size_t client_input(struct client *client, uint64_t ticket, struct view bytes, b
 void client_output_taken(struct client *client, uint64_t ticket, size_t n)
 {
         struct wire_frame frame = { .kind = WIRE_KIND_TAKEN, .taken = { ticket, n } };
-        struct open_job *job = find(client, ticket);
+        struct open_job *job = client_find(client, ticket);
 
         if (n > 0 && job && job->sent)
                 send_frame(client, &frame);
@@ -514,14 +369,14 @@ void client_signal(struct client *client, uint64_t ticket, int number)
 {
         struct wire_frame frame = { .kind = WIRE_KIND_SIGNAL, .signal = { ticket, number } };
 
-        if (find(client, ticket))
+        if (client_find(client, ticket))
                 send_frame(client, &frame);
 }
 
 void client_cancel(struct client *client, uint64_t ticket)
 {
         struct wire_frame frame = { .kind = WIRE_KIND_CANCEL, .cancel = { ticket } };
-        struct open_job *job = find(client, ticket);
+        struct open_job *job = client_find(client, ticket);
 
         if (!job)
                 return;

@@ -2,6 +2,7 @@
  * Warm programs in real slots: each interpreter that is here runs its program cold, then warm, and nobody can tell by what
  * the program says which was which.
  */
+#include "box/steps.h"
 #include "box/test_world.h"
 #include "util/bytes.h"
 #include "util/err.h"
@@ -14,6 +15,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 
 enum { SHORT_IDLE_MS = 500 };
 
@@ -260,6 +262,103 @@ static void test_let_go_when_idle(void **state)
         bytes_deinit(&output);
 }
 
+static struct order_row python_row(void)
+{
+        return (struct order_row){
+                .argv = { languages[0].tool, languages[0].file }, .memory_mib = 256, .warm = 1, .next = 1
+        };
+}
+
+static void start_faulty(enum step step)
+{
+        struct err err = { "" };
+
+        world.warden.boot->fault = (struct slot_fault){ .step = step, .error = ENOMEM, .times = 1 };
+        if (warden_slot_start(&world.warden, 0, &world.slots[0], &err) < 0)
+                fail_msg("%s", err.text);
+        world_expect_ready(world.slots[0]);
+}
+
+static void stop_slot(void)
+{
+        close_fd(&world.slots[0]);
+        assert_int_equal(warden_reaped(&world.warden, waitpid(world.warden.keepers[0], NULL, 0)), 0);
+}
+
+/* A step of a warm start that fails costs the warm start: the box is an ordinary one and the job is served. */
+static void test_steps_that_fail(void **state)
+{
+        static const enum step steps[] = { STEP_WARM_START, STEP_WARM_FORK };
+        struct order_row row = python_row();
+
+        if (access(languages[0].tool, X_OK) < 0)
+                skip();
+        for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+                struct bytes output = BYTES_INIT(4096);
+                uint32_t waits;
+
+                start_faulty(steps[i]);
+                (void)run(world.slots[0], &row, "main.py", "print(1)", &output, &waits);
+                assert_int_equal(waits, 0);
+                assert_int_equal(
+                        run(world.slots[0], &row, "main.py", "print(2)", &output, &waits).wait_status, 0);
+                assert_int_equal(waits, steps[i] == STEP_WARM_FORK
+                                                ? 1
+                                                : 0); /* one that does not start is left alone for a while */
+                assert_string_equal(output.p, "1\n2\n");
+                bytes_deinit(&output);
+                stop_slot();
+        }
+}
+
+/* The keeper's other child: the one that is no pid 1. */
+static int find_zygote(void)
+{
+        struct bytes text = BYTES_INIT(4096);
+        char path[64];
+        int zygote = 0;
+
+        snprintf(path, sizeof(path), "/proc/%d/task/%d/children", world.warden.keepers[0],
+                 world.warden.keepers[0]);
+        assert_int_equal(bytes_read_file(&text, path), 0);
+        for (char *word = strtok(text.p, " "); word; word = strtok(NULL, " ")) {
+                struct bytes name = BYTES_INIT(64);
+
+                snprintf(path, sizeof(path), "/proc/%s/comm", word);
+                if (bytes_read_file(&name, path) == 0 && strncmp(name.p, "python", 6) == 0)
+                        zygote = (int)strtol(word, NULL, 10);
+                bytes_deinit(&name);
+        }
+        bytes_deinit(&text);
+        return zygote;
+}
+
+static void test_a_killed_zygote_is_replaced(void **state)
+{
+        struct order_row row = python_row();
+        struct bytes output = BYTES_INIT(4096);
+        uint32_t waits = 0;
+        int zygote;
+
+        if (access(languages[0].tool, X_OK) < 0)
+                skip();
+        start_faulty(STEP_NONE);
+        (void)run(world.slots[0], &row, "main.py", "print(1)", &output, &waits);
+        assert_int_equal(waits, 1);
+        zygote = find_zygote();
+        assert_true(zygote > 0);
+        assert_int_equal(kill(zygote, SIGKILL), 0);
+        assert_int_equal(run(world.slots[0], &row, "main.py", "print(2)", &output, &waits).wait_status, 0);
+        for (int i = 0; i < 3 && waits == 0; i++)
+                assert_int_equal(
+                        run(world.slots[0], &row, "main.py", "print(3)", &output, &waits).wait_status, 0);
+        assert_int_equal(waits, 1);
+        assert_int_not_equal(find_zygote(), zygote);
+        stop_slot();
+        assert_int_equal(kill(zygote, 0), -1);
+        bytes_deinit(&output);
+}
+
 static int set_up(void **state)
 {
         struct err err;
@@ -275,6 +374,14 @@ static int set_up(void **state)
                 world_expect_ready(world.slots[i]);
         }
         return 0;
+}
+
+static int set_up_faulty(void **state)
+{
+        fill_warm();
+        world.warm = warm;
+        world.n_warm = ARRAY_LEN(warm);
+        return world_open(CODERUNR_KEEPER_FAULTS, 2000950000);
 }
 
 static int set_up_short(void **state)
@@ -296,6 +403,8 @@ int main(void)
                 cmocka_unit_test(test_another_program_in_a_warm_box),
                 cmocka_unit_test(test_random_numbers_are_drawn_anew),
         };
+        const struct CMUnitTest faulty[] = { cmocka_unit_test(test_steps_that_fail),
+                                             cmocka_unit_test(test_a_killed_zygote_is_replaced) };
         const struct CMUnitTest idle[] = { cmocka_unit_test(test_let_go_when_idle) };
 
         if (geteuid() != 0) {
@@ -303,5 +412,6 @@ int main(void)
                 return 77;
         }
         return cmocka_run_group_tests(tests, set_up, tear_down) |
-               cmocka_run_group_tests(idle, set_up_short, tear_down);
+               cmocka_run_group_tests(idle, set_up_short, tear_down) |
+               cmocka_run_group_tests(faulty, set_up_faulty, tear_down);
 }

@@ -3,6 +3,7 @@
  * read; GROUP_MOST changes do not wait for that.  While the commit waits for the disk the next group gathers in the sockets.
  *
  * When the store fails, changes that clients wait for are told so, and vital ones (results) are kept and tried again.
+ * A damaged page or row is no such failure: whoever needs it fails, and the others go on without.
  */
 #include "ledger/group.h"
 #include "util/err.h"
@@ -56,7 +57,7 @@ int group_new(struct event_base *base, const struct store_ops *ops, struct store
 /* Each outcome is noted in place of the list's link until all are known. */
 struct verdicts {
         int r[GROUP_MOST];
-        char text[256]; /* of the store's fault */
+        size_t n; /* applied; the one after was not, where that is why it failed */
 };
 
 static int apply_all(struct group *group, size_t n, struct verdicts *verdicts, struct err *err)
@@ -64,9 +65,12 @@ static int apply_all(struct group *group, size_t n, struct verdicts *verdicts, s
         struct change *change = TAILQ_FIRST(&group->changes);
         int r = group->ops->begin(group->store, err);
 
-        for (size_t i = 0; i < n && r >= 0; i++, change = TAILQ_NEXT(change, link)) {
+        verdicts->n = 0;
+        while (verdicts->n < n && r >= 0) {
                 r = change->apply(change, err);
-                verdicts->r[i] = r;
+                verdicts->r[verdicts->n] = r;
+                verdicts->n += r >= 0;
+                change = TAILQ_NEXT(change, link);
         }
         r = r < 0 ? r : group->ops->commit(group->store, err);
         if (r < 0)
@@ -98,6 +102,17 @@ static void fail_all(struct group *group, size_t n, int r, const char *text)
                 evtimer_add(group->again, &again);
 }
 
+/* The change at place @at needs what is damaged. */
+static void fail_one(struct group *group, size_t at, const char *text)
+{
+        struct change *change = TAILQ_FIRST(&group->changes);
+
+        while (at-- > 0)
+                change = TAILQ_NEXT(change, link);
+        log_error("%s", text);
+        tell(group, change, -EUCLEAN, text);
+}
+
 static void flush_some(struct group *group)
 {
         size_t n = MIN(group->n, (size_t)GROUP_MOST);
@@ -105,6 +120,10 @@ static void flush_some(struct group *group)
         struct err err = { "" };
         int r = apply_all(group, n, &verdicts, &err);
 
+        if (r == -EUCLEAN && verdicts.n < n) {
+                fail_one(group, verdicts.n, err.text);
+                return;
+        }
         if (r < 0) {
                 fail_all(group, n, r, err.text);
                 return;

@@ -18,11 +18,12 @@ struct group;
 
 struct change {
         TAILQ_ENTRY(change) link;
-        /* 0 or an outcome of its own (> 0); -errno with text is a fault of the store, and fails the group. */
+        /* 0 or an outcome of its own (> 0); -errno with text is a fault of the store, and fails the group; -EUCLEAN (what
+         * it needs is damaged) fails only this one. */
         int (*apply)(struct change *change, struct err *err);
         /* @r as apply() returned it, or -errno when nothing was written.  Frees the change; may add others. */
         void (*done)(struct change *change, int r, const char *text);
-        bool vital; /* not given up when the store fails: it is tried until it succeeds */
+        bool vital; /* not given up when the store cannot be written: it is tried until it can */
 };
 
 int group_new(struct event_base *base, const struct store_ops *ops, struct store *store,

@@ -7,6 +7,7 @@
 #include "box/isolation.h"
 #include "config/config.h"
 #include "main/arguments.h"
+#include "main/doctor_warm.h"
 #include "runtime/catalog.h"
 #include "util/err.h"
 #include "util/log.h"
@@ -46,7 +47,7 @@ static void print_table(const struct check_answer *answers)
         }
 }
 
-static void print_json(const struct check_answer *answers, const char *isolation)
+static void print_json(const struct check_answer *answers, const char *isolation, json_t *warm)
 {
         json_t *rows = json_array(), *root = json_pack("{s:o}", "checks", rows);
 
@@ -59,6 +60,7 @@ static void print_json(const struct check_answer *answers, const char *isolation
                                                 answers[i].ok, "found", answers[i].found, "lost", row->lost,
                                                 "mend", row->mend));
         }
+        json_object_set(root, "warm", warm);
         json_object_set_new(root, "isolation", isolation ? json_loads(isolation, 0, NULL) : json_null());
         json_dumpf(root, stdout, JSON_INDENT(2));
         putchar('\n');
@@ -129,6 +131,7 @@ int cli_doctor(int argc, char **argv)
         struct arguments arguments;
         const char *isolation;
         struct config config;
+        json_t *warm;
         int status = cli_parse(&text, false, &arguments, argc, argv);
 
         if (status)
@@ -144,12 +147,15 @@ int cli_doctor(int argc, char **argv)
                                          count_runtimes(&config), config.cgroup_parent },
                    answers);
         isolation = tell_isolation(&config, json_text);
-        config_deinit(&config);
+        warm = doctor_warm_look();
         if (json) {
-                print_json(answers, isolation);
+                print_json(answers, isolation, warm);
         } else {
                 print_table(answers);
                 printf("\nisolation %s\n", isolation ? isolation : "unknown");
+                doctor_warm_print(warm, (uint64_t)config.warm_idle_time);
         }
+        json_decref(warm);
+        config_deinit(&config);
         return conclude(answers, json);
 }

@@ -2,9 +2,11 @@
 import collections
 import json
 import re
+import subprocess
 
 import corpus
 import pytest
+from conftest import BINARY
 
 NAMES = {"python": "main.py", "perl": "main.pl", "ruby": "main.rb", "php": "main.php", "lua": "main.lua", "bash": "main.sh",
          "javascript": "main.js", "java": "Main.java"}
@@ -156,3 +158,14 @@ def test_warm_is_what_was_asked_for(counted, installed):
         pytest.skip("nothing was run")
     for language, (warm, asked) in counted.items():
         assert asked == 0 or warm >= asked * 0.8, f"{language}: {warm} of {asked} were warm"
+
+
+def test_doctor_tells_what_is_warm(engine, installed):
+    if "python" not in installed:
+        pytest.skip("python is not installed")
+    for _ in range(5):
+        if ask(engine, "python", "print(1)", "", True)[1]:
+            break
+    done = subprocess.run([BINARY, "doctor", "--json"], capture_output=True, text=True, check=False)
+    rows = [row for row in json.loads(done.stdout)["warm"] if row["command"].endswith("main.py")]
+    assert rows and rows[0]["zygotes"] >= 1 and 1 << 20 < rows[0]["zygote_bytes"] < 1 << 28

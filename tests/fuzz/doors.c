@@ -15,26 +15,17 @@
 
 static char *words[] = { (char *)"py", NULL };
 
-#define SOME                                                                                                 \
-        {                                                                                                    \
-                .wall_ns = NSEC_PER_SEC, .cpu_ns = NSEC_PER_SEC, .memory_bytes = 128 * MIB, .processes = 64, \
-                .open_files = 64, .file_size_bytes = MIB, .disk_bytes = MIB, .inodes = 64,                   \
-                .output_bytes = MIB                                                                          \
-        }
-
 static struct runtime runtime = { .language = (char *)"python",
                                   .version = (char *)"3.11.2",
                                   .title = (char *)"Python",
                                   .aliases = words,
                                   .extensions = words,
                                   .companions = words + 1,
-                                  .stages[STAGE_RUN] = { .argv = words, .n_argv = 1 },
-                                  .limits = { SOME, SOME } };
-static const struct config config = { .stdin_newline = true,
-                                      .dispatch_timeout = NSEC_PER_SEC,
-                                      .exec_timeout = NSEC_PER_SEC,
-                                      .exec_memory = 64 * MIB,
-                                      .limits = { SOME, SOME } };
+                                  .stages[STAGE_RUN] = { .argv = words, .n_argv = 1 } };
+static struct config config = { .stdin_newline = true,
+                                .dispatch_timeout = NSEC_PER_SEC,
+                                .exec_timeout = NSEC_PER_SEC,
+                                .exec_memory = 64 * MIB };
 static const struct catalog catalog = { .runtimes = &runtime, .n_runtimes = 1 };
 static const struct front front = { .config = &config, .catalog = &catalog };
 
@@ -153,6 +144,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct view body = { (const char *)data + 1, size - 1 };
         size_t which = size > 0 ? data[0] - (size_t)'0' : 0;
 
+        for (int stage = 0; stage < STAGE_COUNT; stage++) {
+                fuzz_limits(&config.limits[stage]);
+                fuzz_limits(&runtime.limits[stage]);
+        }
         if (size == 0 || which >= 4 + ARRAY_LEN(readers))
                 return 0;
         if (which == 0)

@@ -19,6 +19,10 @@ class Mutant:
 PRIVILEGES = "tests/processes/test_privileges.py"
 
 MUTANTS = [
+    Mutant("init-outlives-keeper", "init forgets to die with its keeper when it changes its user", "src/box/init.c",
+           "return r == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? -errno : r;", "return r;", ["unit:faults"]),
+    Mutant("collector-readable", "what packs a compile stage's folder can be read by that stage", "src/box/program.c",
+           "(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);", "", ["tests/abuse -k CC-17"]),
     Mutant("no-filter", "the keeper loads no filter", "src/box/slot.c",
            "r == 0 && i < SLOT_FILTERS", "r == 0 && i < 0", [PRIVILEGES]),
     Mutant("no-last-filter", "the program keeps clone3 and the mount calls", "src/box/program.c",

@@ -148,6 +148,7 @@ static int prepare(struct engine *engine, struct err *err)
         r = check(config, err);
         r = r ? r : listen_open(config->bind_address, engine->listeners, &engine->n_listeners, err);
         r = r ? r : keyfile_check(config, engine->listeners, engine->n_listeners, err);
+        (void)keyfile_has_changed(&engine->keyfile); /* from now on */
         r = r ? r : folders_make(config->data_directory, 0700, err);
         r = r ? r : lock_data(engine, err);
         r = r ? r : catalog_load(config, &engine->catalog, err);

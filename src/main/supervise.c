@@ -136,7 +136,7 @@ void supervise(struct engine *engine)
                         wait_ms = wait_ms < 0 ? KEYS_MS : MIN(wait_ms, KEYS_MS);
                 if (poll(&fd, 1, wait_ms) > 0)
                         stop = take_signals(engine);
-                else if (keyfile_has_changed(&engine->keyfile))
+                if (!stop && keyfile_has_changed(&engine->keyfile))
                         children_give_keys(engine);
         }
 }

@@ -243,6 +243,20 @@ def check_threat_model():
     return found
 
 
+def check_mutants():
+    """What a mutant replaces stands in its file exactly once."""
+    text = pathlib.Path("tests/mutants/table.py").read_text()
+    module = type(sys)("mutants")
+    sys.modules["mutants"] = module  # where a dataclass looks for its own module
+    exec(compile(text, "tests/mutants/table.py", "exec"), vars(module))
+    found = []
+    for mutant in vars(module)["MUTANTS"]:
+        count = pathlib.Path(mutant.file).read_text().count(mutant.old) if pathlib.Path(mutant.file).exists() else 0
+        if count != 1:
+            found.append(f"tests/mutants/table.py: {mutant.name}: '{mutant.old[:50]}' stands {count} times in {mutant.file}")
+    return found
+
+
 def check_packages():
     """A library of the build is a package that ./dev installs: the owner of its .pc file is asked of dpkg."""
     listed = set(re.findall(r"^(?!#)\S+ (\S+)", pathlib.Path("tools/packages.txt").read_text(), re.M))
@@ -277,6 +291,7 @@ CHECKS = [
     ("nothing unfinished", check_unfinished),
     ("rows named by tests", check_rows_tested),
     ("threat model", check_threat_model),
+    ("mutants", check_mutants),
     ("packages of the build", check_packages),
     ("papers made from tables", check_papers),
 ]

@@ -11,9 +11,8 @@ PROGRAM = "#include <bits/stdc++.h>\nint main() { std::cout << std::vector<int>{
 PRAGMAS = """#pragma GCC optimize("O3")
 #pragma GCC target("avx2")
 #include <iostream>
-#ifndef __AVX2__
-#error the pragma was forgotten
-#endif
+typedef int eight __attribute__((vector_size(32)));
+eight twice(eight x) { return x + x; }
 int main() { std::cout << "fine" << std::endl; }
 """
 DEBUG = "#define _GLIBCXX_DEBUG 1\n#include <iostream>\n#include <vector>\nint main() { std::vector<int> v; int i = 3; return v[i]; }\n"

@@ -20,7 +20,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-enum { LOOK_MS = 500, WORDS = 4096, OPEN_FOLDERS = 32, EXIT_JAIL = 126 };
+enum { LOOK_MS = 500, WORDS = 4096, OPEN_FOLDERS = 32, EXIT_JAIL = 126, TASKS = 1024 };
 
 /* ---- inside ---- */
 
@@ -43,10 +43,11 @@ static int close_files(const struct image_jail *jail)
 
 static int lose_powers(const struct image_jail *jail)
 {
-        const struct rlimit size = { jail->bytes, jail->bytes }, no_core = { 0, 0 };
+        const struct rlimit size = { jail->bytes, jail->bytes }, no_core = { 0, 0 }, tasks = { TASKS, TASKS };
 
         if (setrlimit(RLIMIT_FSIZE, &size) < 0 || setrlimit(RLIMIT_CORE, &no_core) < 0 ||
-            setgroups(0, NULL) < 0 || setresgid(jail->uid, jail->uid, jail->uid) < 0 ||
+            setrlimit(RLIMIT_NPROC, &tasks) < 0 || setgroups(0, NULL) < 0 ||
+            setresgid(jail->uid, jail->uid, jail->uid) < 0 ||
             setresuid(jail->uid, jail->uid, jail->uid) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
             prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
                 return -errno;
@@ -159,14 +160,34 @@ static void keep_words(struct bytes *words, const char *p, size_t n)
                 (void)!bytes_add(words, p, n);
 }
 
-/* Until nobody holds the pipe any more; false when it grew too large. */
-static bool watch(const struct image_jail *jail, int fd, struct bytes *words)
+enum ending { ENDED, TOO_LARGE, TOO_SLOW };
+
+struct growth {
+        uint64_t bytes, files, changed_ns;
+};
+
+/* Has it to be ended? */
+static enum ending look(const struct image_jail *jail, struct growth *growth)
+{
+        uint64_t now = clock_now_ns();
+
+        if (is_too_large(jail))
+                return TOO_LARGE;
+        if (seen_bytes != growth->bytes || seen_files != growth->files)
+                *growth = (struct growth){ seen_bytes, seen_files, now };
+        return jail->patience_ns && now - growth->changed_ns > jail->patience_ns ? TOO_SLOW : ENDED;
+}
+
+/* Until nobody holds the pipe any more, or it has to be ended. */
+static enum ending watch(const struct image_jail *jail, int fd, struct bytes *words)
 {
         struct pollfd poll_fd = { fd, POLLIN, 0 };
+        struct growth growth = { .changed_ns = clock_now_ns() };
         uint64_t look_ns = clock_now_ns();
+        enum ending ending = ENDED;
         char piece[WORDS];
 
-        for (;;) {
+        while (ending == ENDED) {
                 ssize_t n = 1;
 
                 if (poll(&poll_fd, 1, LOOK_MS) > 0) {
@@ -175,13 +196,13 @@ static bool watch(const struct image_jail *jail, int fd, struct bytes *words)
                                 keep_words(words, piece, (size_t)n);
                 }
                 if (n == 0)
-                        return !is_too_large(jail);
+                        return is_too_large(jail) ? TOO_LARGE : ENDED;
                 if (clock_now_ns() - look_ns < (uint64_t)LOOK_MS * NSEC_PER_MSEC)
                         continue;
-                if (is_too_large(jail))
-                        return false;
+                ending = look(jail, &growth);
                 look_ns = clock_now_ns();
         }
+        return ending;
 }
 
 /* The last line that says something, in one line fit for a terminal. */
@@ -199,19 +220,22 @@ static void last_words(const struct bytes *words, char *text, size_t room)
         text[n] = '\0';
 }
 
-static int finish(const struct image_jail *jail, pid_t pid, bool fits, const struct bytes *words,
+static int finish(const struct image_jail *jail, pid_t pid, enum ending ending, const struct bytes *words,
                   struct err *err)
 {
         char text[300];
         int status = 0;
 
-        if (!fits)
+        if (ending != ENDED)
                 (void)kill(
                         pid,
                         SIGKILL); /* what it started is told by PR_SET_PDEATHSIG, and dies with its pid 1 */
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
-        if (!fits)
+        if (ending == TOO_SLOW)
+                return err_set(err, -ETIMEDOUT, "cannot %s: nothing came for %llu s", jail->does,
+                               (unsigned long long)(jail->patience_ns / NSEC_PER_SEC));
+        if (ending == TOO_LARGE)
                 return err_set(err, -EFBIG,
                                "cannot %s: it takes more than image_size_limit, %llu bytes, or %llu files",
                                jail->does, (unsigned long long)jail->bytes, (unsigned long long)jail->files);
@@ -225,7 +249,7 @@ int image_jail_run(const struct image_jail *jail, struct err *err)
 {
         CLEANUP(bytes_deinit) struct bytes words = BYTES_INIT(2 * WORDS);
         CLEANUP(close_fd) int output = -1;
-        bool fits;
+        enum ending ending;
         int fds[2];
         pid_t pid;
 
@@ -239,6 +263,6 @@ int image_jail_run(const struct image_jail *jail, struct err *err)
         output = fds[0];
         if (pid < 0)
                 return err_errno(err, -errno, "cannot %s", jail->does);
-        fits = watch(jail, output, &words);
-        return finish(jail, pid, fits, &words, err);
+        ending = watch(jail, output, &words);
+        return finish(jail, pid, ending, &words, err);
 }

@@ -15,8 +15,10 @@ struct image_jail {
         const char *folder; /* seen as /tmp */
         uint32_t uid;
         bool network;
-        uint64_t bytes; /* the folder may hold so much, and */
-        uint64_t files; /* so many */
+        uint64_t
+                patience_ns; /* it is ended when the folder does not change for so long; 0: it may take its time */
+        uint64_t bytes;      /* the folder may hold so much, and */
+        uint64_t files;      /* so many */
         const char *const *argv;
         int (*call)(void); /* instead of a program: its exit status */
         const char *does;  /* "fetch docker.io/library/python:alpine": completes "cannot ..." */

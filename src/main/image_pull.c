@@ -21,6 +21,8 @@
 
 enum { FILES_MAX = 1000000, OPEN_FOLDERS = 32, AUTH_BYTES = 65536, STEP_TEXT = 300 };
 
+#define PATIENCE_NS (60 * NSEC_PER_SEC)
+
 /* ---- in the jail ---- */
 
 static uint32_t jail_uid(const struct config *config)
@@ -43,6 +45,7 @@ static int run(const struct config *config, const struct image_store *store, boo
         struct image_jail jail = { .folder = store->staging,
                                    .uid = jail_uid(config),
                                    .network = network,
+                                   .patience_ns = network ? MIN(PATIENCE_NS, config->package_timeout) : 0,
                                    .bytes = config->image_size_limit,
                                    .files = FILES_MAX,
                                    .argv = argv,

@@ -61,9 +61,9 @@ struct runtime {
         struct limits limits[STAGE_COUNT]; /* in force: override, else manifest, else configuration */
         struct limits doors[STAGE_COUNT];  /* what a door with limits of its own may ask beyond; 0: nothing */
         char **prepare;                    /* argv, NULL: there is nothing to prepare */
-        char *prepared;                    /* with prepare: below RUNTIME_PREPARED, a name no other toolchain has */
-        bool is_prepared;                  /* and slots show it */
-        uint8_t identity[DIGEST_BYTES];    /* runtime/identity.h; all zero: not known */
+        char *prepared;   /* with prepare: below RUNTIME_PREPARED, a name no other toolchain has */
+        bool is_prepared; /* and slots show it */
+        uint8_t identity[DIGEST_BYTES]; /* runtime/identity.h; all zero: not known */
 };
 
 /* Does @name end in a dot and one of @extensions (NULL-terminated, may be NULL)? */

@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import tarfile
+import threading
 import time
 
 import pytest
@@ -173,6 +174,32 @@ def refuse(handler, status, body=b""):
     handler.send_header("Content-Length", str(len(body)))
     handler.end_headers()
     handler.wfile.write(body)
+
+
+def test_a_registry_that_says_nothing_is_given_up(registry, data):
+    name = registry.push("silent", busybox_tree())
+    layer = json.loads(registry.manifests["silent", "latest"][1])["layers"][0]["digest"]
+    let_go = threading.Event()
+
+    def silent(handler):
+        if "blobs" in handler.path:
+            handler.send_response(200)
+            handler.send_header("Content-Length", "1000000")
+            handler.end_headers()
+            handler.wfile.flush()
+        let_go.wait(60)
+        handler.close_connection = True
+
+    for path in (f"/v2/silent/blobs/{layer}", "/v2/"):
+        registry.hooks[path] = silent
+        try:
+            begun = time.monotonic()
+            assert_refused(data, name, "nothing came for 2 s", "--package-timeout=2s")
+            assert time.monotonic() - begun < 30
+        finally:
+            del registry.hooks[path]
+    let_go.set()
+    assert pulled(data, name).exists()
 
 
 def test_failures_are_one_sentence(registry, data):

@@ -148,6 +148,19 @@ def test_the_box_is_the_same(world, language):
     assert int(out(world, language, rows["other processes"][0])) < 8
 
 
+def test_keepers_that_show_images_hold_one_capability_more(world):
+    """CAP_SYS_CHROOT, without which no mount namespace can be entered; a program holds none."""
+    out(world, "boxsh", "true")
+    statuses = [dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+                     if ":\t" in line) for pid in world.processes()]
+    keepers = [status for status in statuses if status["Name"] == "coderunr-keeper" and int(status["PPid"]) == world.process.pid]
+    assert len(keepers) == 2
+    for status in keepers:
+        held = {bit for bit in range(64) if int(status["CapEff"], 16) >> bit & 1}
+        assert held == {5, 6, 7, 8, 18, 21}, held  # kill, setgid, setuid, setpcap, sys_chroot, sys_admin
+    assert out(world, "boxsh", "grep -h Cap /proc/self/status | cut -f 2 | sort -u") == "0000000000000000\n"
+
+
 def test_links_of_an_image_lead_nowhere_but_into_it(world):
     assert out(world, "hostile", "cat /host-etc/shadow /host-etc/machine-id /run/.bashrc 2>/dev/null") == \
         "00000000000040008000000000000000\n"

@@ -317,11 +317,12 @@ static int find_zygote(void)
         struct bytes text = BYTES_INIT(4096);
         char path[64];
         int zygote = 0;
+        char *rest;
 
         snprintf(path, sizeof(path), "/proc/%d/task/%d/children", world.warden.keepers[0],
                  world.warden.keepers[0]);
         assert_int_equal(bytes_read_file(&text, path), 0);
-        for (char *word = strtok(text.p, " "); word; word = strtok(NULL, " ")) {
+        for (char *word = strtok_r(text.p, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
                 struct bytes name = BYTES_INIT(64);
 
                 snprintf(path, sizeof(path), "/proc/%s/comm", word);

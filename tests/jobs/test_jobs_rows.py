@@ -36,11 +36,13 @@ def test_aq_10_a_record_that_is_none_fails_with_a_reason_and_stops_nobody():
     }
     with tempfile.TemporaryDirectory(prefix="coderunr-tests-") as folder:
         engine = Engine(folder, max_concurrent_jobs=1, run_timeout="60s")
-        blocker = accepted(engine, program("sleep 50"))
-        bad = {name: accepted(engine, program("echo fine")) for name in damages}
-        good = accepted(engine, program("echo good"))
-        engine.process.kill()
-        engine.process.wait()
+        try:
+            blocker = accepted(engine, program("sleep 50"))
+            bad = {name: accepted(engine, program("echo fine")) for name in damages}
+            good = accepted(engine, program("echo good"))
+        finally:
+            engine.process.kill()
+            engine.process.wait()
         with contextlib.closing(sqlite3.connect(f"{folder}/jobs/jobs.db")) as base, base:
             for name, damage in damages.items():
                 (seq,) = base.execute("SELECT seq FROM entries WHERE id = ?", (bad[name],)).fetchone()

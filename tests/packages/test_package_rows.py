@@ -283,10 +283,12 @@ def test_durable_jobs_of_a_package_outlive_the_engine(index):
     index.add("outlives", "1.0.0", shell_package("outlives", "1.0.0", ("data", "kept")))
     with tempfile.TemporaryDirectory(prefix="coderunr-tests-") as folder:
         engine = conftest.Engine(folder, repo_url=index.url + "/index", max_concurrent_jobs=1)
-        assert install(engine, "outlives").status == 200
-        jobs = [submit(engine, "outlives", "sleep 0.3; cat $SHELL_HOME/data") for _ in range(8)]
-        engine.process.kill()
-        engine.process.wait()
+        try:
+            assert install(engine, "outlives").status == 200
+            jobs = [submit(engine, "outlives", "sleep 0.3; cat $SHELL_HOME/data") for _ in range(8)]
+        finally:
+            engine.process.kill()
+            engine.process.wait()
         engine = conftest.Engine(folder, repo_url=index.url + "/index", max_concurrent_jobs=2)
         try:
             for job in jobs:

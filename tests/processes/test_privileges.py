@@ -106,6 +106,8 @@ def test_roles_hold_nothing(tree):
         assert set(capabilities(pid).values()) == {0}
         assert fields["NoNewPrivs"] == "1"
         assert fields["Seccomp"] == "2"
+        # the warden's refusals, which all inherit, and a list of its own
+        assert int(fields["Seccomp_filters"]) == int(status(tree.warden)["Seccomp_filters"]) + 1
         assert fields["Groups"] == ""
         ids = fields["Uid"].split()
         assert len(set(ids)) == 1 and int(ids[0]) >= 65536

@@ -93,14 +93,14 @@ def play_all(rows, rounds, seed, each=lambda *_: None, seconds=float("inf")):
 
 
 def catalogue(options):
-    import table
-    rows = [row for row in table.ROWS if not options.names or row.id in options.names]
+    import fault_table
+    rows = [row for row in fault_table.ROWS if not options.names or row.id in options.names]
     seed = options.seed if options.seed is not None else random.randrange(10 ** 6)
     print(f"seed {seed}, {options.rounds} rounds, {AT_ONCE} rows at once", flush=True)
     words = [said[0] for said in play_all(rows, options.rounds, seed, tell).values()]
-    for ids, reason in table.PENDING.items():
+    for ids, reason in fault_table.PENDING.items():
         print(f"pending {ids}: {reason}")
-    pending = sum(len(ids.split()) for ids in table.PENDING)
+    pending = sum(len(ids.split()) for ids in fault_table.PENDING)
     print(f"{words.count('held')} held, {words.count('broken')} broken, {words.count('vacuous')} vacuous, "
           f"{pending} pending", flush=True)
     return 1 if "broken" in words else 0

@@ -14,11 +14,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import crew as crews  # noqa: E402
 import faults  # noqa: E402
 import storm  # noqa: E402
-import table  # noqa: E402
+import fault_table  # noqa: E402
 import whole  # noqa: E402
 
 SECONDS = 45  # a slow machine does some of the rows, by chance
-QUICK = [row for row in table.ROWS if row.quick]
+QUICK = [row for row in fault_table.ROWS if row.quick]
 
 
 @pytest.fixture(scope="module")
@@ -49,5 +49,5 @@ def test_a_backlog_drains_after_a_restart():
 
 
 def test_every_id_is_told_once():
-    ids = [row.id for row in table.ROWS] + [word for words in table.PENDING for word in words.split()]
+    ids = [row.id for row in fault_table.ROWS] + [word for words in fault_table.PENDING for word in words.split()]
     assert sorted(ids) == [f"FT-{i:02}" for i in range(1, 61)]

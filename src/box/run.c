@@ -180,6 +180,14 @@ static void finish(struct run *run)
         report_send(&run->report);
 }
 
+/* A zygote's child has done nothing in its box; a parked program may have left files there (a JVM does, in /tmp). */
+static bool is_parked_for_another(uint32_t warm)
+{
+        uint32_t parked = keeper.box.warm;
+
+        return parked > 0 && parked != warm && keeper.boot->warm[parked - 1].by == SLOT_WARM_PARK;
+}
+
 /* A box is prepared before its order is known; where the order wants other sizes or another root, it is made again. */
 static int fit_box(enum step *ret_step)
 {
@@ -187,7 +195,7 @@ static int fit_box(enum step *ret_step)
         int r;
 
         if (spec->disk_bytes == keeper.box.disk_bytes && spec->inodes == keeper.box.inodes &&
-            spec->image == keeper.image)
+            spec->image == keeper.image && !is_parked_for_another(spec->warm))
                 return 0;
         box_discard();
         *ret_step = STEP_SLOT_IMAGE;

@@ -128,7 +128,9 @@ class Host:
             inits = [pid for pid in of_keeper if processes[pid][0] == "box-init"][:1]
             warm = {pid for pid in of_keeper if os.path.exists(f"/proc/{pid}/fd/{WARM_FD}")}
             inside = [pid for init in (*inits, *warm) for pid in children.get(init, []) if self.is_waiting(pid)]
-            known |= {*inits, *warm, *inside[:1]}
+            # a compiler that waits has beside it, as its parent, who packs what it leaves
+            packed = [pid for pid in children.get(inside[0], []) if self.is_waiting(pid)] if inside else []
+            known |= {*inits, *warm, *inside[:1], *packed[:1]}
         return known
 
     def processes(self, processes):

@@ -23,6 +23,13 @@ import xml.etree.ElementTree as ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PYTEST_SECONDS = 20 * 60
+# One after the other; the lanes of a row at the same time.
+LANES = (
+    (("abuse",),),
+    (("cli", "clients", "conformance", "doors", "faults", "http", "images"),
+     ("jobs", "keys", "limits", "packages", "programs", "websocket")),
+    (("processes",),),
+)
 LEFTOVER_SECONDS = 3
 
 
@@ -285,22 +292,25 @@ def count_unit(totals, program):
         totals.failed.append((name, f"ended with {program['returncode']}\n{said}"))
 
 
-def run_pytest(totals, build, names, everything):
-    step("tests through the doors")
-    junit = pathlib.Path(build) / "pytest.xml"
+def start_pytest(build, number, folders, names, everything, log):
+    junit = pathlib.Path(build) / f"pytest-{number}.xml"
     junit.unlink(missing_ok=True)
-    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={build}/pytest",
-             f"--junitxml={junit}", "--tb=short", "tests"]
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={build}/pytest-{number}",
+             f"--junitxml={junit}", "--tb=short", *(f"tests/{folder}" for folder in folders)]
     if names:
         words += ["-k", " or ".join(re.sub(r"[^\w]", "_", name) for name in names)]
     env = {**os.environ, "CODERUNR_BUILD": str(build), "PYTHONDONTWRITEBYTECODE": "1",
            "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
     if everything:
         env["CODERUNR_TEST_ALL"] = "1"
+    return junit, subprocess.Popen(words, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+
+def end_pytest(totals, junit, process, deadline):
     try:
-        status = subprocess.run(words, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, timeout=PYTEST_SECONDS,
-                                check=False).returncode
+        status = process.wait(timeout=max(1, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
+        process.kill()
         status = -1
         totals.failed.append(("pytest", f"not done after {PYTEST_SECONDS} seconds"))
     if not junit.exists():
@@ -311,6 +321,28 @@ def run_pytest(totals, build, names, everything):
         count_case(totals, case)
     if status not in (0, 5) and len(totals.failed) == before:
         totals.failed.append(("pytest", f"ended with {status} although no test failed"))
+
+
+def run_pytest(totals, build, names, everything):
+    """What compares the whole machine before and after runs alone; the rest in two lanes, which mostly wait."""
+    folders = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
+    deadline = time.monotonic() + PYTEST_SECONDS
+    known = {folder for lanes in LANES for lane in lanes for folder in lane}
+    for number, lanes in enumerate((*LANES, (sorted(folders - known),))):
+        started = []
+        for place, lane in enumerate(lanes):
+            lane = [folder for folder in lane if folder in folders]
+            if not lane:
+                continue
+            step("tests through the doors: " + ", ".join(lane))
+            log = None if place == 0 else open(f"{build}/pytest-{number}-{place}.log", "w+", encoding="utf-8")
+            started.append((*start_pytest(build, f"{number}-{place}", lane, names, everything, log), log))
+        for junit, process, log in started:
+            end_pytest(totals, junit, process, deadline)
+            if log:
+                log.seek(0)
+                sys.stdout.write(log.read())
+                log.close()
 
 
 def count_case(totals, case):

@@ -131,6 +131,24 @@ int document_each(struct document *document, yaml_node_t *mapping, document_pair
         return 0;
 }
 
+char **document_list_copy(const char *const *list)
+{
+        char **copy;
+        size_t n = 0;
+
+        while (list && list[n])
+                n++;
+        copy = calloc(n + 1, sizeof(*copy));
+        for (size_t i = 0; copy && i < n; i++) {
+                copy[i] = strdup(list[i]);
+                if (!copy[i]) {
+                        document_list_free(copy);
+                        return NULL;
+                }
+        }
+        return copy;
+}
+
 void document_list_free(char **list)
 {
         for (char **p = list; p && *p; p++)

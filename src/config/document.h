@@ -48,4 +48,6 @@ int document_each(struct document *document, yaml_node_t *mapping, document_pair
 /* A sequence of texts (or one text alone) as a NULL-terminated array the caller frees with document_list_free(). */
 int document_list(struct document *document, yaml_node_t *node, char ***ret_list, size_t *ret_n,
                   struct err *err) MUST_USE;
+/* A copy of such an array, an empty one of NULL; NULL when there is no memory. */
+char **document_list_copy(const char *const *list);
 void document_list_free(char **list);

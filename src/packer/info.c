@@ -63,19 +63,6 @@ static char **words(const json_t *array)
         return list;
 }
 
-static char **copy(const char *const *from)
-{
-        size_t n = 0;
-        char **list;
-
-        while (from[n])
-                n++;
-        list = calloc(n + 1, sizeof(*list));
-        for (size_t i = 0; list && i < n; i++)
-                list[i] = strdup(from[i]);
-        return list;
-}
-
 /* A limit that cannot be read is left out with a word in the log: the package still runs, within the usual ones. */
 static void read_limit(const char *key, const json_t *value, struct limits own[STAGE_COUNT])
 {
@@ -118,11 +105,11 @@ static void set_stages(const struct loader *loader, struct runtime *runtime)
 
         snprintf(run, sizeof(run), SLOT_PACKAGES "/%s/%s/run", package->name, package->version);
         snprintf(compile, sizeof(compile), SLOT_PACKAGES "/%s/%s/compile", package->name, package->version);
-        runtime->stages[STAGE_RUN].argv = copy(loader->has_run ? run_words : own_words);
+        runtime->stages[STAGE_RUN].argv = document_list_copy(loader->has_run ? run_words : own_words);
         runtime->stages[STAGE_RUN].n_argv = loader->has_run ? 4 : 3;
         if (!loader->has_compile)
                 return;
-        runtime->stages[STAGE_COMPILE].argv = copy(compile_words);
+        runtime->stages[STAGE_COMPILE].argv = document_list_copy(compile_words);
         runtime->stages[STAGE_COMPILE].n_argv = 3;
 }
 
@@ -156,7 +143,7 @@ static int add_runtime(struct loader *loader, const json_t *language, const json
         runtime->version = strdup(text);
         runtime->title = strdup(json_string_value(language));
         runtime->aliases = words(aliases);
-        runtime->env = copy((const char *const *)loader->env);
+        runtime->env = document_list_copy((const char *const *)loader->env);
         runtime->any_file = runtime->language && streq(runtime->language, "file");
         set_stages(loader, runtime);
         for (size_t i = 0; i < 2; i++)

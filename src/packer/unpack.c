@@ -5,6 +5,7 @@
  */
 #include "packer/unpack.h"
 #include "config/config.h"
+#include "config/document.h"
 #include "job/job.h"
 #include "job/result.h"
 #include "runtime/shelf.h"
@@ -31,19 +32,6 @@ static const char script[] =
 
 enum { WORK_BYTES = 256 * 1024 * 1024, INODES = 66000, PROCESSES = 64 };
 
-static char **list(const char *const *words)
-{
-        size_t n = 0;
-        char **copy;
-
-        while (words[n])
-                n++;
-        copy = calloc(n + 1, sizeof(*copy));
-        for (size_t i = 0; copy && i < n; i++)
-                copy[i] = strdup(words[i]);
-        return copy;
-}
-
 static void set_limits(const struct config *config, struct runtime *runtime)
 {
         uint64_t disk = config->package_size_limit + config->package_archive_limit;
@@ -69,13 +57,13 @@ int unpack_runtime(const struct config *config, struct runtime *ret_runtime)
         runtime.language = strdup("package");
         runtime.version = strdup("1.0.0");
         runtime.title = strdup("package");
-        runtime.aliases = list(none);
-        runtime.extensions = list(none);
-        runtime.companions = list(none);
-        runtime.env = list(none);
-        runtime.stages[STAGE_COMPILE].argv = list(compile);
+        runtime.aliases = document_list_copy(none);
+        runtime.extensions = document_list_copy(none);
+        runtime.companions = document_list_copy(none);
+        runtime.env = document_list_copy(none);
+        runtime.stages[STAGE_COMPILE].argv = document_list_copy(compile);
         runtime.stages[STAGE_COMPILE].n_argv = ARRAY_LEN(compile) - 1;
-        runtime.stages[STAGE_RUN].argv = list(run);
+        runtime.stages[STAGE_RUN].argv = document_list_copy(run);
         runtime.stages[STAGE_RUN].n_argv = ARRAY_LEN(run) - 1;
         set_limits(config, &runtime);
         *ret_runtime = runtime;

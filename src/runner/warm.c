@@ -66,18 +66,15 @@ static bool fill_words(const struct runtime *runtime, enum stage stage, const ch
         return true;
 }
 
-static enum slot_warm_by by_of(const char *text)
-{
-        return streq(text, "fork")   ? SLOT_WARM_FORK
-               : streq(text, "park") ? SLOT_WARM_PARK
-                                     : SLOT_WARM_FORK_AT_READ;
-}
+static const enum slot_warm_by ways[] = { [RUNTIME_WARM_FORK] = SLOT_WARM_FORK,
+                                          [RUNTIME_WARM_FORK_AT_READ] = SLOT_WARM_FORK_AT_READ,
+                                          [RUNTIME_WARM_PARK] = SLOT_WARM_PARK };
 
 static bool fill_row(const struct runtime *runtime, enum stage stage, const char *name, struct slot_warm *row)
 {
         const struct runtime_stage *of = &runtime->stages[stage];
 
-        *row = (struct slot_warm){ .by = by_of(of->warm), .collects = stage == STAGE_COMPILE };
+        *row = (struct slot_warm){ .by = ways[of->warm], .collects = stage == STAGE_COMPILE };
         if (of->prelude && strlen(of->prelude) >= sizeof(row->prelude))
                 return false;
         snprintf(row->prelude, sizeof(row->prelude), "%s", of->prelude ? of->prelude : "");

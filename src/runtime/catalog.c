@@ -322,7 +322,8 @@ static bool fill_stage(struct runtime_stage *to, const struct runtime_stage *fro
         to->argv = fill_list(from->argv, tool);
         to->env = fill_list(from->env, tool);
         to->n_argv = from->n_argv;
-        return to->argv && to->env && copy_text(&to->warm, from->warm) && copy_text(&to->door, from->door) &&
+        to->warm = from->warm;
+        return to->argv && to->env && copy_text(&to->door, from->door) &&
                copy_text(&to->prelude, from->prelude);
 }
 

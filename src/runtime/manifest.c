@@ -13,6 +13,7 @@ enum kind {
         KIND_LIST,
         KIND_FLAG,
         KIND_NAMING,
+        KIND_WARM,
         KIND_ENV,
         KIND_STAGE,
         KIND_VERSION,
@@ -72,7 +73,7 @@ static const struct key version_keys[] = {
 static const struct key stage_keys[] = {
         { "argv", KIND_LIST, offsetof(struct runtime_stage, argv) },
         { "env", KIND_ENV, offsetof(struct runtime_stage, env) },
-        { "warm", KIND_TEXT, offsetof(struct runtime_stage, warm) },
+        { "warm", KIND_WARM, offsetof(struct runtime_stage, warm) },
         { "door", KIND_TEXT, offsetof(struct runtime_stage, door) },
         { "prelude", KIND_TEXT, offsetof(struct runtime_stage, prelude) },
         { NULL, 0, 0 },
@@ -136,6 +137,22 @@ static int bind_naming(struct binder *b, const struct key *key, enum runtime_nam
                 return refuse(b, key->name, value, err, "the only rule there is is called java");
         *field = RUNTIME_NAMING_JAVA;
         return 0;
+}
+
+static int bind_warm(struct binder *b, const struct key *key, enum runtime_warm *field, yaml_node_t *value,
+                     struct err *err)
+{
+        static const char *const names[] = { [RUNTIME_WARM_FORK] = "fork",
+                                             [RUNTIME_WARM_FORK_AT_READ] = "fork-at-read",
+                                             [RUNTIME_WARM_PARK] = "park" };
+        const char *text = document_text(value);
+
+        for (size_t i = RUNTIME_WARM_FORK; text && i < ARRAY_LEN(names); i++)
+                if (streq(text, names[i])) {
+                        *field = (enum runtime_warm)i;
+                        return 0;
+                }
+        return refuse(b, key->name, value, err, "is none of fork, fork-at-read, park");
 }
 
 struct env_list {
@@ -223,9 +240,6 @@ static int bind_stage(struct binder *b, const struct key *key, struct runtime_st
                 stage->n_argv++;
         if (stage->n_argv == 0)
                 return refuse(b, key->name, value, err, "argv is missing");
-        if (stage->warm && !streq(stage->warm, "fork") && !streq(stage->warm, "fork-at-read") &&
-            !streq(stage->warm, "park"))
-                return refuse(b, key->name, value, err, "warm is none of fork, fork-at-read, park");
         return 0;
 }
 
@@ -257,6 +271,8 @@ static int bind_value(struct binder *b, const struct key *key, yaml_node_t *valu
                 return bind_flag(b, key, field, value, err);
         case KIND_NAMING:
                 return bind_naming(b, key, field, value, err);
+        case KIND_WARM:
+                return bind_warm(b, key, field, value, err);
         case KIND_ENV:
                 return bind_env(b, field, value, err);
         case KIND_STAGE:
@@ -368,7 +384,6 @@ void manifest_deinit(struct manifest *m)
         for (int i = 0; i < STAGE_COUNT; i++) {
                 document_list_free(m->stages[i].argv);
                 document_list_free(m->stages[i].env);
-                free(m->stages[i].warm);
                 free(m->stages[i].door);
                 free(m->stages[i].prelude);
         }

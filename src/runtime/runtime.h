@@ -33,11 +33,19 @@ enum runtime_naming {
         RUNTIME_NAMING_JAVA,  /* <package path>/<public class>.java, see job/naming.h */
 };
 
+/* How a stage may be started before it is asked for (box/warm.h). */
+enum runtime_warm {
+        RUNTIME_WARM_NOT,
+        RUNTIME_WARM_FORK,         /* fork */
+        RUNTIME_WARM_FORK_AT_READ, /* fork-at-read: it opens its file before it has come up */
+        RUNTIME_WARM_PARK,         /* park */
+};
+
 struct runtime_stage {
         char **argv; /* NULL-terminated; NULL: the runtime has no such stage */
         size_t n_argv;
         char **env; /* "NAME=value", NULL-terminated, beyond the runtime's own; may be NULL */
-        char *warm; /* "fork", "park": how it may be started before it is asked for (box/warm.h); NULL: not at all */
+        enum runtime_warm warm;
         char *door;    /* the file it reads first, with {main} or {stem}; NULL: {main} */
         char *prelude; /* fork: what it loads in advance, in its own language; NULL: nothing */
 };

@@ -35,7 +35,6 @@ void runtime_deinit(struct runtime *runtime)
         for (int i = 0; i < STAGE_COUNT; i++) {
                 document_list_free(runtime->stages[i].argv);
                 document_list_free(runtime->stages[i].env);
-                free(runtime->stages[i].warm);
                 free(runtime->stages[i].door);
                 free(runtime->stages[i].prelude);
         }

@@ -316,17 +316,9 @@ static void test_killed_init_is_lost_not_blamed(void **state)
 
 static int set_up(void **state)
 {
-        struct err err = { "" };
-
         if (world_open(CODERUNR_KEEPER, 2000500000) < 0)
                 return -1;
-        for (uint32_t i = 0; i < WORLD_SLOTS; i++) {
-                if (warden_slot_start(&world.warden, i, &world.slots[i], &err) < 0) {
-                        print_error("%s\n", err.text);
-                        return -1;
-                }
-                world_expect_ready(world.slots[i]);
-        }
+        world_start_slots();
         return 0;
 }
 

@@ -5,6 +5,7 @@
  * pack to a pipe.  The head of a pack tells the number of entries, so the folder is walked twice: once to count.
  */
 #include "box/keeper.h"
+#include "util/fdio.h"
 #include "util/pack.h"
 
 #include <dirent.h>
@@ -32,23 +33,6 @@ struct dent {
         char name[];
 };
 
-static int write_all(int fd, const void *p, size_t n)
-{
-        const char *at = p;
-
-        while (n > 0) {
-                ssize_t put = write(fd, at, n);
-
-                if (put < 0 && errno == EINTR)
-                        continue;
-                if (put <= 0)
-                        return put < 0 ? -errno : -EIO;
-                at += put;
-                n -= (size_t)put;
-        }
-        return 0;
-}
-
 static int send_content(int out, int in, uint64_t size)
 {
         while (size > 0) {
@@ -66,9 +50,9 @@ static int send_content(int out, int in, uint64_t size)
 static int send_head(const struct walk *walk, size_t name_len, uint64_t size, uint32_t flags)
 {
         struct pack_entry entry = { size, (uint32_t)name_len, flags };
-        int r = write_all(walk->out, &entry, sizeof(entry));
+        int r = fdio_write_all(walk->out, &entry, sizeof(entry));
 
-        return r ? r : write_all(walk->out, walk->name, name_len);
+        return r ? r : fdio_write_all(walk->out, walk->name, name_len);
 }
 
 static int take_file(struct walk *walk, int folder, const char *base, size_t name_len)
@@ -147,6 +131,6 @@ int collect(int out)
                 return r;
         head.count = walk.count;
         walk = (struct walk){ .out = out };
-        r = write_all(out, &head, sizeof(head));
+        r = fdio_write_all(out, &head, sizeof(head));
         return r ? r : take_folder(&walk, folder, 0, 0);
 }

@@ -230,8 +230,6 @@ static void test_an_image_whose_files_are_gone(void **state)
 
 static int set_up(void **state)
 {
-        struct err err = { "" };
-
         umask(022);
         assert_non_null(mkdtemp(folder));
         assert_int_equal(chmod(folder, 0755), 0);
@@ -245,11 +243,7 @@ static int set_up(void **state)
         make_hostile();
         if (world_open(CODERUNR_KEEPER, 2000900000) < 0)
                 return -1;
-        for (uint32_t i = 0; i < WORLD_SLOTS; i++) {
-                if (warden_slot_start(&world.warden, i, &world.slots[i], &err) < 0)
-                        fail_msg("%s", err.text);
-                world_expect_ready(world.slots[i]);
-        }
+        world_start_slots();
         return 0;
 }
 

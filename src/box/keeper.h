@@ -49,7 +49,7 @@ struct word_frame {
         int32_t step;
         int32_t error;
         int32_t wait_status;
-        int32_t pid;            /* READY of a zygote's child: as the box counts */
+        int32_t pid;            /* of who says it, as its own pid namespace counts */
         uint32_t flags;         /* REPORT_DISK_FULL, REPORT_INODES_FULL */
         uint64_t max_rss_bytes; /* EXITED: as wait4(2) told it */
         uint64_t at_ns;         /* CLOCK_MONOTONIC when it was said */
@@ -135,7 +135,7 @@ NORETURN void program_main(const struct box_plan *plan);
 int program_enter(const struct box_plan *plan, enum step *ret_step) MUST_USE;
 void program_reset_session(void); /* a session of its own, an ordinary priority */
 void program_reset_signals(void); /* as exec expects them */
-NORETURN void program_fail(int channel, enum step step, int error);
+NORETURN void program_fail(int channel, enum word word, enum step step, int error); /* say so and end */
 
 /* Become the program that waits in its box for its order. */
 NORETURN void park(const struct box_plan *plan);
@@ -159,6 +159,9 @@ int zygotes_fork(uint32_t warm, const int fds[], int n_fds, enum step *ret_step)
 void zygotes_close(void);     /* end them all: their memory is wanted, or the slot ends */
 uint64_t zygotes_bytes(void); /* what they take of the memory that is charged to the slot */
 uint32_t zygotes_count(void);
+
+/* Take @n NUL-terminated words at @p apart; to behind the last one, or NULL where @end comes first. */
+char *words_take(char *p, const char *end, uint32_t n, char *ret_words[]) MUST_USE;
 
 /* Words of a row with the library's own two, for exec: 0, or -EINVAL for a row that is not as slot.h says. */
 int warm_words(const struct slot_warm *warm, uint32_t row, char *args[], char *env[], size_t room) MUST_USE;

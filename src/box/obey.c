@@ -36,12 +36,6 @@ static struct {
         char *env[ENV_MAX + 1];
 } words;
 
-NORETURN static void fail(int channel, enum word word, enum step step, int error)
-{
-        word_send(channel, word, step, error);
-        _exit(127);
-}
-
 /* The keeper has checked the numbers; what it does not look at is looked at here. */
 static int receive(int channel)
 {
@@ -75,22 +69,26 @@ static int set_limits(void)
         return r ? r : limit(RLIMIT_STACK, MIN(request.spec.memory_bytes, (uint64_t)STACK_BYTES), false);
 }
 
-/* NUL-terminated words: first the arguments, then the environment. */
+char *words_take(char *p, const char *end, uint32_t n, char *ret_words[])
+{
+        for (uint32_t i = 0; i < n; i++) {
+                char *nul = p < end ? memchr(p, '\0', (size_t)(end - p)) : NULL;
+
+                if (!nul)
+                        return NULL;
+                ret_words[i] = p;
+                p = nul + 1;
+        }
+        return p;
+}
+
+/* First the arguments, then the environment. */
 static int take_words(void)
 {
         char *p = request.words, *end = p + request.spec.words_bytes;
 
-        for (uint32_t i = 0; i < request.spec.n_args + request.spec.n_env; i++) {
-                char *nul = memchr(p, '\0', (size_t)(end - p));
-
-                if (!nul)
-                        return -EBADMSG;
-                if (i < request.spec.n_args)
-                        words.args[i] = p;
-                else
-                        words.env[i - request.spec.n_args] = p;
-                p = nul + 1;
-        }
+        p = words_take(p, end, request.spec.n_args, words.args);
+        p = p ? words_take(p, end, request.spec.n_env, words.env) : NULL;
         return p == end ? 0 : -EBADMSG;
 }
 
@@ -206,7 +204,7 @@ NORETURN void collect_after(pid_t program, int artefact, int channel)
         if (status == 0 && artefact >= 0)
                 r = collect(artefact);
         if (r < 0)
-                fail(channel, WORD_FILES, STEP_PROGRAM_COLLECTOR, r);
+                program_fail(channel, WORD_FILES, STEP_PROGRAM_COLLECTOR, r);
         end_like(status);
 }
 
@@ -287,7 +285,7 @@ static void get_ready(int channel)
 
         r = r ? r : steps_run(rows, ARRAY_LEN(rows), &channel, &step);
         if (r < 0)
-                fail(channel, step == STEP_PROGRAM_FILES ? WORD_FILES : WORD_FAILED, step, r);
+                program_fail(channel, step == STEP_PROGRAM_FILES ? WORD_FILES : WORD_FAILED, step, r);
 }
 
 NORETURN static void become(int channel)
@@ -299,7 +297,7 @@ NORETURN static void become(int channel)
                 execute();
                 r = -errno;
         }
-        fail(channel, WORD_EXEC, STEP_PROGRAM_EXEC, r);
+        program_fail(channel, WORD_EXEC, STEP_PROGRAM_EXEC, r);
 }
 
 NORETURN void obey(int channel)

@@ -5,6 +5,7 @@
  * words behind the struct are handed on unread.
  */
 #include "box/keeper.h"
+#include "util/fdio.h"
 
 #include <sys/socket.h>
 
@@ -93,26 +94,15 @@ bool request_is_run(void)
 /* Descriptors travel packed; put each where enum box_fd says, so the box finds FILES and ARTEFACT by name. */
 int request_forward(int channel)
 {
-        struct iovec iov[2] = { { &request.spec, sizeof(request.spec) },
-                                { request.words, request.n - sizeof(request.spec) } };
-        int fds[BOX_FD_COUNT], n = request.n_fds;
-        union {
-                char bytes[CMSG_SPACE(sizeof(fds))];
-                struct cmsghdr align;
-        } control = { 0 };
-        struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2, .msg_control = &control };
-        struct cmsghdr *cmsg;
+        const struct iovec iov[2] = { { &request.spec, sizeof(request.spec) },
+                                      { request.words, request.n - sizeof(request.spec) } };
+        int fds[BOX_FD_COUNT], n = request.n_fds, r;
 
         memcpy(fds, request.fds, sizeof(fds));
         if ((request.spec.flags & SPEC_FLAGS_ALL) == SPEC_HAS_ARTEFACT) {
                 fds[BOX_FD_ARTEFACT] = fds[BOX_FD_FILES]; /* a place holder keeps the numbering */
                 n = BOX_FD_COUNT;
         }
-        msg.msg_controllen = CMSG_SPACE((size_t)n * sizeof(int));
-        cmsg = CMSG_FIRSTHDR(&msg);
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN((size_t)n * sizeof(int));
-        memcpy(CMSG_DATA(cmsg), fds, (size_t)n * sizeof(int));
-        return sendmsg(channel, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+        r = fdio_send(channel, iov, ARRAY_LEN(iov), fds, (size_t)n);
+        return r == FDIO_AGAIN ? -EAGAIN : r == FDIO_CLOSED ? -EPIPE : r;
 }

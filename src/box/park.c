@@ -13,20 +13,6 @@
 
 enum { WORDS_MAX = 64 };
 
-/* Each word of @n at @p; to behind the last one, or NULL. */
-static char *take_words(char *p, const char *end, uint32_t n, char *ret_words[])
-{
-        for (uint32_t i = 0; i < n; i++) {
-                char *nul = p < end ? memchr(p, '\0', (size_t)(end - p)) : NULL;
-
-                if (!nul)
-                        return NULL;
-                ret_words[i] = p;
-                p = nul + 1;
-        }
-        return p;
-}
-
 int warm_words(const struct slot_warm *warm, uint32_t row, char *args[], char *env[], size_t room)
 {
         static char copy[SLOT_WARM_WORDS], mark[sizeof(WARM_ENV) + 12], preload[] = WARM_PRELOAD;
@@ -35,8 +21,8 @@ int warm_words(const struct slot_warm *warm, uint32_t row, char *args[], char *e
         if (warm->n_args == 0 || warm->n_args >= room || warm->n_env + 3 > room)
                 return -EINVAL;
         memcpy(copy, warm->words, sizeof(copy));
-        p = take_words(p, end, warm->n_args, args);
-        p = p ? take_words(p, end, warm->n_env, env) : NULL;
+        p = words_take(p, end, warm->n_args, args);
+        p = p ? words_take(p, end, warm->n_env, env) : NULL;
         if (p != end)
                 return -EINVAL;
         snprintf(mark, sizeof(mark), WARM_ENV "%u", row);
@@ -127,5 +113,6 @@ NORETURN void park(const struct box_plan *plan)
         r = r ? r : split(plan, &tell);
         r = r ? r : warm_exec(&plan->boot->warm[plan->warm - 1], plan->warm, plan->order, tell);
         /* exec may have failed with every descriptor closed but this one */
-        program_fail(fcntl(WARM_FD_CHANNEL, F_GETFD) < 0 ? plan->order : WARM_FD_CHANNEL, STEP_WARM_EXEC, r);
+        program_fail(fcntl(WARM_FD_CHANNEL, F_GETFD) < 0 ? plan->order : WARM_FD_CHANNEL, WORD_FAILED,
+                     STEP_WARM_EXEC, r);
 }

@@ -121,9 +121,9 @@ int program_enter(const struct box_plan *plan, enum step *ret_step)
         return steps_run(rows, ARRAY_LEN(rows), plan, ret_step);
 }
 
-NORETURN void program_fail(int channel, enum step step, int error)
+NORETURN void program_fail(int channel, enum word word, enum step step, int error)
 {
-        word_send(channel, WORD_FAILED, step, error);
+        word_send(channel, word, step, error);
         _exit(127);
 }
 
@@ -133,7 +133,7 @@ NORETURN void program_main(const struct box_plan *plan)
         int r = program_enter(plan, &step);
 
         if (r < 0)
-                program_fail(plan->order, step, r);
+                program_fail(plan->order, WORD_FAILED, step, r);
         program_reset_session();
         program_reset_signals();
         if (plan->warm > 0)

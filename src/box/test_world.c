@@ -33,6 +33,17 @@ void world_expect_ready(int slot)
         assert_int_equal(report.end, END_READY);
 }
 
+void world_start_slots(void)
+{
+        struct err err = { "" };
+
+        for (uint32_t i = 0; i < WORLD_SLOTS; i++) {
+                if (warden_slot_start(&world.warden, i, &world.slots[i], &err) < 0)
+                        fail_msg("%s", err.text);
+                world_expect_ready(world.slots[i]);
+        }
+}
+
 void world_fill(struct box_spec *spec, const struct order_row *row)
 {
         box_spec_init(spec, ++world.job);
@@ -144,7 +155,7 @@ int world_open(const char *keeper, uint32_t uid_base)
                                     .n_slots = WORLD_SLOTS,
                                     .images = world.images,
                                     .n_images = world.n_images,
-                                    .library = CODERUNR_WARM_LIBRARY,
+                                    .library = world.library ? world.library : CODERUNR_WARM_LIBRARY,
                                     .warm = world.warm,
                                     .n_warm = world.n_warm,
                                     .warm_idle_ms = world.warm_idle_ms ? world.warm_idle_ms : 60000,

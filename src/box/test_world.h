@@ -18,6 +18,7 @@ struct world {
         uint64_t job;                        /* of the last order */
         const char *images[SLOT_IMAGES_MAX]; /* before world_open() */
         size_t n_images;
+        const char *library;          /* NULL: the one that is installed */
         const struct slot_warm *warm; /* before world_open() */
         size_t n_warm;
         uint64_t warm_idle_ms; /* 0: long */
@@ -39,6 +40,9 @@ struct order_row {
 /* 0, or -1 with the reason printed. */
 int world_open(const char *keeper, uint32_t uid_base);
 int world_close(void);
+
+/* Start every slot and wait for its first box. */
+void world_start_slots(void);
 
 struct box_report world_report(int slot);
 void world_expect_ready(int slot);

@@ -76,16 +76,14 @@ __attribute__((constructor)) static void wake(void)
         state.warm = &state.boot->warm[state.row - 1];
         close(WARM_FD_BOOT);
         (void)fcntl(WARM_FD_CHANNEL, F_SETFD, FD_CLOEXEC);
+        (void)fcntl(WARM_FD_PROC, F_SETFD, FD_CLOEXEC); /* not there where a parked program leaves nothing */
         if (state.warm->by != SLOT_WARM_PARK) {
-                (void)fcntl(WARM_FD_PROC, F_SETFD, FD_CLOEXEC);
                 (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
                 /* KERNEL: an exec that raises powers clears it */
                 (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
         }
-        if (state.warm->collects) {
-                (void)fcntl(WARM_FD_PROC, F_SETFD, FD_CLOEXEC);
+        if (state.warm->collects)
                 obey_collector(WARM_FD_PROC);
-        }
         state.waiting = true;
 }
 
@@ -127,13 +125,6 @@ static int make_user_namespace(const void *plan)
         return unshare(CLONE_NEWUSER) < 0 ? -errno : 0;
 }
 
-static void say_ready(int channel)
-{
-        struct word_frame frame = { .word = WORD_READY, .pid = (int32_t)syscall(SYS_getpid) };
-
-        (void)send(channel, &frame, sizeof(frame), MSG_NOSIGNAL);
-}
-
 /* The door's name outlives the table. */
 static char early_door[SLOT_WARM_DOOR];
 
@@ -162,7 +153,7 @@ static void be_born(struct birth *birth)
         r = steps_run(rows, ARRAY_LEN(rows), &birth->plan, &step);
         r = r ? r : program_enter(&birth->plan, &step);
         if (r < 0)
-                program_fail(channel, step, r);
+                program_fail(channel, WORD_FAILED, step, r);
         close(WARM_FD_PROC);
         for (int i = 0; i < birth->n_fds; i++)
                 if (i != WARM_BOX_ORDER)
@@ -173,7 +164,7 @@ static void be_born(struct birth *birth)
         voice_in_child();
         if (fcntl(channel, F_DUPFD_CLOEXEC, WARM_FD_CHANNEL) == WARM_FD_CHANNEL)
                 close(channel);
-        say_ready(WARM_FD_CHANNEL);
+        word_send(WARM_FD_CHANNEL, WORD_READY, STEP_NONE, 0);
         pages_copy(WARM_FD_CHANNEL);
         obey_warm(WARM_FD_CHANNEL, state.row);
 }
@@ -273,7 +264,7 @@ static void open_door(void)
                         (void)warm_fork();
         } else {
                 forget_boot();
-                say_ready(WARM_FD_CHANNEL);
+                word_send(WARM_FD_CHANNEL, WORD_READY, STEP_NONE, 0);
                 obey_warm(WARM_FD_CHANNEL, state.row);
         }
 }

@@ -1,19 +1,22 @@
 /* What a box's processes say to their keeper, and what travels beside words. */
 #include "box/keeper.h"
-#include "box/warm.h"
 #include "util/clock.h"
+#include "util/fdio.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
-union fds_room {
-        char bytes[CMSG_SPACE(WARM_BOX_COUNT * sizeof(int))];
-        struct cmsghdr align;
-};
+/* The outcomes of fdio.h are failures here: nobody's channel is full, and nobody hangs up and lives. */
+static int failed(int r)
+{
+        return r == FDIO_AGAIN ? -EAGAIN : r == FDIO_CLOSED ? -ECONNRESET : r;
+}
 
 void word_send(int channel, enum word word, enum step step, int error)
 {
         struct word_frame frame = { .word = word, .step = step, .error = error < 0 ? -error : error };
 
+        frame.pid = (int32_t)getpid();
         frame.at_ns = clock_now_ns();
         (void)send(channel, &frame, sizeof(frame), MSG_NOSIGNAL);
 }
@@ -22,41 +25,25 @@ int fds_send(int channel, const int *fds, int n)
 {
         struct word_frame frame = { .word = WORD_DESCRIPTORS };
         struct iovec iov = { &frame, sizeof(frame) };
-        union fds_room room = { 0 };
-        struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &room };
-        struct cmsghdr *cmsg;
 
-        msg.msg_controllen = CMSG_SPACE((size_t)n * sizeof(int));
-        cmsg = CMSG_FIRSTHDR(&msg);
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN((size_t)n * sizeof(int));
-        memcpy(CMSG_DATA(cmsg), fds, (size_t)n * sizeof(int));
-        return sendmsg(channel, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+        return failed(fdio_send(channel, &iov, 1, fds, (size_t)n));
 }
 
-/* KERNEL: as many descriptors are put in as whole ints fit, so the room is told exactly. */
 int fds_recv(int channel, struct word_frame *ret_frame, int *ret_fds, int room)
 {
-        struct iovec iov = { ret_frame, sizeof(*ret_frame) };
-        union fds_room control;
-        struct msghdr msg = { .msg_iov = &iov,
-                              .msg_iovlen = 1,
-                              .msg_control = &control,
-                              .msg_controllen = CMSG_LEN((size_t)room * sizeof(int)) };
-        struct cmsghdr *cmsg;
-        ssize_t n;
+        struct pollfd fd = { channel, POLLIN, 0 };
+        int fds[FDIO_FDS_MAX], r;
+        size_t n, n_fds = 0;
 
         *ret_frame = (struct word_frame){ 0 };
-        do
-                n = recvmsg(channel, &msg, MSG_CMSG_CLOEXEC);
-        while (n < 0 && errno == EINTR);
-        if (n <= 0)
-                return n < 0 ? -errno : -ECONNRESET;
-        cmsg = CMSG_FIRSTHDR(&msg);
-        if (!cmsg || cmsg->cmsg_type != SCM_RIGHTS)
-                return 0;
-        n = (ssize_t)((cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-        memcpy(ret_fds, CMSG_DATA(cmsg), (size_t)n * sizeof(int));
-        return (int)n;
+        while ((r = fdio_recv(channel, ret_frame, sizeof(*ret_frame), &n, fds, &n_fds)) == FDIO_AGAIN)
+                (void)poll(&fd, 1, -1);
+        if (r != 0)
+                return failed(r);
+        if (n_fds > (size_t)room) {
+                fdio_close_all(fds, n_fds);
+                return -EBADMSG;
+        }
+        memcpy(ret_fds, fds, n_fds * sizeof(*fds));
+        return (int)n_fds;
 }

@@ -107,7 +107,7 @@ NORETURN static void become_zygote(uint32_t row, int channel)
         umask(022);
         r = chdir(BOX_FOLDER) < 0 ? -errno : 0;
         r = r ? r : warm_exec(&keeper.boot->warm[row - 1], row, channel, keeper.proc);
-        program_fail(channel, STEP_WARM_START, r);
+        program_fail(channel, WORD_FAILED, STEP_WARM_START, r);
 }
 
 /* It is up, or it has said what failed, or it has ended without a word. */
@@ -148,7 +148,7 @@ static int spawn(struct zygote *zygote, uint32_t row)
 
 static int start(struct zygote *zygote, uint32_t row)
 {
-        uint64_t before;
+        uint64_t before, after;
         int r = steps_fault(STEP_WARM_START);
 
         r = r ? r : account_relax(&keeper.account);
@@ -157,10 +157,11 @@ static int start(struct zygote *zygote, uint32_t row)
         before = account_charged(&keeper.account);
         r = spawn(zygote, row);
         r = r ? r : await(zygote);
-        if (r == 0)
-                zygote->bytes =
-                        account_charged(&keeper.account) - MIN(before, account_charged(&keeper.account));
-        return r;
+        if (r < 0)
+                return r;
+        after = account_charged(&keeper.account);
+        zygote->bytes = after - MIN(before, after);
+        return 0;
 }
 
 /* A running zygote of @row in *ret_zygote. */

@@ -74,6 +74,7 @@ __attribute__((constructor)) static void wake(void)
         if (!map_boot())
                 _exit(127);
         state.warm = &state.boot->warm[state.row - 1];
+        steps_fault_open(&state.boot->fault);
         close(WARM_FD_BOOT);
         (void)fcntl(WARM_FD_CHANNEL, F_SETFD, FD_CLOEXEC);
         (void)fcntl(WARM_FD_PROC, F_SETFD, FD_CLOEXEC); /* not there where a parked program leaves nothing */
@@ -198,26 +199,41 @@ static inline long make_helper(int group)
         return pid;
 }
 
-/* In the child: true.  In the zygote: false. */
-static __attribute__((noinline)) bool multiply(struct birth *birth)
+/* In the child: true.  In the zygote, once the helper has ended: false. */
+static __attribute__((noinline)) bool divide(int group)
 {
-        int group = birth->n_fds > WARM_BOX_GROUP ? birth->fds[WARM_BOX_GROUP] : -1;
-        long helper;
+        long helper = make_helper(group);
 
-        if (setns(birth->fds[WARM_BOX_PID], CLONE_NEWPID) < 0)
-                return false;
-        helper = make_helper(group);
         if (helper == 0) {
                 pid_t child = fork();
 
                 if (child == 0)
                         return true;
+                (void)!steps_fault(STEP_WARM_LEAVE);
                 syscall(SYS_exit, child < 0);
                 __builtin_unreachable();
         }
         if (helper > 0)
                 (void)waitpid((pid_t)helper, NULL, __WALL);
         return false;
+}
+
+/*
+ * As divide(), in the box's pid namespace and without signals: a program can end before its helper has, which
+ * would hear of it by the interpreter's own handler (bash reaps whatever has ended) and leave nothing to the box's init.
+ */
+static bool multiply(const struct birth *birth)
+{
+        sigset_t all, old;
+        bool is_child;
+
+        if (setns(birth->fds[WARM_BOX_PID], CLONE_NEWPID) < 0)
+                return false;
+        sigfillset(&all);
+        sigprocmask(SIG_BLOCK, &all, &old);
+        is_child = divide(birth->n_fds > WARM_BOX_GROUP ? birth->fds[WARM_BOX_GROUP] : -1);
+        sigprocmask(SIG_SETMASK, &old, NULL);
+        return is_child;
 }
 
 /* A zygote's life; comes back as a child that has its order. */

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 
 enum { SHORT_IDLE_MS = 500 };
+enum { PYTHON = 1, BASH = 4 }; /* rows of the table below, from 1 on */
 
 static const struct language {
         const char *tool;
@@ -244,13 +245,14 @@ static void test_random_numbers_are_drawn_anew(void **state)
 /* What nobody asked for is let go, and an order that still counts on it is served by a cold one. */
 static void test_let_go_when_idle(void **state)
 {
-        struct order_row row = {
-                .argv = { languages[0].tool, languages[0].file }, .memory_mib = 256, .warm = 1, .next = 1
-        };
+        struct order_row row = { .argv = { languages[PYTHON - 1].tool, languages[PYTHON - 1].file },
+                                 .memory_mib = 256,
+                                 .warm = PYTHON,
+                                 .next = PYTHON };
         struct bytes output = BYTES_INIT(4096);
         uint32_t waits;
 
-        if (access(languages[0].tool, X_OK) < 0)
+        if (access(languages[PYTHON - 1].tool, X_OK) < 0)
                 skip();
         (void)run(world.slots[0], &row, "main.py", "print(1)", &output, &waits);
         assert_int_equal(waits, 1);
@@ -264,16 +266,17 @@ static void test_let_go_when_idle(void **state)
 
 static struct order_row python_row(void)
 {
-        return (struct order_row){
-                .argv = { languages[0].tool, languages[0].file }, .memory_mib = 256, .warm = 1, .next = 1
-        };
+        return (struct order_row){ .argv = { languages[PYTHON - 1].tool, languages[PYTHON - 1].file },
+                                   .memory_mib = 256,
+                                   .warm = PYTHON,
+                                   .next = PYTHON };
 }
 
-static void start_faulty(enum step step)
+static void start_faulty(const struct slot_fault *fault)
 {
         struct err err = { "" };
 
-        world.warden.boot->fault = (struct slot_fault){ .step = step, .error = ENOMEM, .times = 1 };
+        world.warden.boot->fault = *fault;
         if (warden_slot_start(&world.warden, 0, &world.slots[0], &err) < 0)
                 fail_msg("%s", err.text);
         world_expect_ready(world.slots[0]);
@@ -291,13 +294,13 @@ static void test_steps_that_fail(void **state)
         static const enum step steps[] = { STEP_WARM_START, STEP_WARM_FORK };
         struct order_row row = python_row();
 
-        if (access(languages[0].tool, X_OK) < 0)
+        if (access(languages[PYTHON - 1].tool, X_OK) < 0)
                 skip();
         for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
                 struct bytes output = BYTES_INIT(4096);
                 uint32_t waits;
 
-                start_faulty(steps[i]);
+                start_faulty(&(struct slot_fault){ .step = steps[i], .error = ENOMEM, .times = 1 });
                 (void)run(world.slots[0], &row, "main.py", "print(1)", &output, &waits);
                 assert_int_equal(waits, 0);
                 assert_int_equal(
@@ -341,9 +344,9 @@ static void test_a_killed_zygote_is_replaced(void **state)
         uint32_t waits = 0;
         int zygote;
 
-        if (access(languages[0].tool, X_OK) < 0)
+        if (access(languages[PYTHON - 1].tool, X_OK) < 0)
                 skip();
-        start_faulty(STEP_NONE);
+        start_faulty(&(struct slot_fault){ STEP_NONE });
         (void)run(world.slots[0], &row, "main.py", "print(1)", &output, &waits);
         assert_int_equal(waits, 1);
         zygote = find_zygote();
@@ -360,20 +363,37 @@ static void test_a_killed_zygote_is_replaced(void **state)
         bytes_deinit(&output);
 }
 
+/* Bash reaps whatever has ended, also in the helper, which shares its memory; then nobody tells the box's init. */
+static void test_a_program_that_ends_before_the_helper_that_forked_it(void **state)
+{
+        const struct language *bash = &languages[BASH - 1];
+        struct order_row row = {
+                .argv = { bash->tool, bash->file }, .memory_mib = 64, .warm = BASH, .next = BASH
+        };
+        struct bytes output = BYTES_INIT(4096);
+        struct box_report report;
+        uint32_t waits;
+
+        start_faulty(&(struct slot_fault){ .step = STEP_WARM_LEAVE, .delay_ms = 500, .times = 1 });
+        (void)run(world.slots[0], &row, bash->file, "echo 1", &output, &waits);
+        assert_int_equal(waits, BASH);
+        report = run(world.slots[0], &row, bash->file, "echo 2", &output, &waits);
+        assert_int_equal(report.flags & REPORT_WARM, REPORT_WARM);
+        assert_int_equal(report.end, END_EXITED);
+        assert_int_equal(report.wait_status, 0);
+        assert_string_equal(output.p, "1\n2\n");
+        bytes_deinit(&output);
+        stop_slot();
+}
+
 static int set_up(void **state)
 {
-        struct err err;
-
         fill_warm();
         world.warm = warm;
         world.n_warm = ARRAY_LEN(warm);
         if (world_open(CODERUNR_KEEPER, 2000950000) < 0)
                 return -1;
-        for (uint32_t i = 0; i < WORLD_SLOTS; i++) {
-                if (warden_slot_start(&world.warden, i, &world.slots[i], &err) < 0)
-                        fail_msg("%s", err.text);
-                world_expect_ready(world.slots[i]);
-        }
+        world_start_slots();
         return 0;
 }
 
@@ -382,6 +402,7 @@ static int set_up_faulty(void **state)
         fill_warm();
         world.warm = warm;
         world.n_warm = ARRAY_LEN(warm);
+        world.library = CODERUNR_WARM_FAULTS;
         return world_open(CODERUNR_KEEPER_FAULTS, 2000950000);
 }
 
@@ -404,8 +425,11 @@ int main(void)
                 cmocka_unit_test(test_another_program_in_a_warm_box),
                 cmocka_unit_test(test_random_numbers_are_drawn_anew),
         };
-        const struct CMUnitTest faulty[] = { cmocka_unit_test(test_steps_that_fail),
-                                             cmocka_unit_test(test_a_killed_zygote_is_replaced) };
+        const struct CMUnitTest faulty[] = {
+                cmocka_unit_test(test_steps_that_fail),
+                cmocka_unit_test(test_a_killed_zygote_is_replaced),
+                cmocka_unit_test(test_a_program_that_ends_before_the_helper_that_forked_it),
+        };
         const struct CMUnitTest idle[] = { cmocka_unit_test(test_let_go_when_idle) };
 
         if (geteuid() != 0) {

@@ -121,7 +121,8 @@ def test_a_batch_and_the_same_batch_again(engine):
     assert [job["id"] for job in again.json()["jobs"]] == [job["id"] for job in first.json()["jobs"]]
     assert all(job["existed"] for job in again.json()["jobs"]) and again.json()["batch"] == first.json()["batch"]
     for job in first.json()["jobs"]:
-        assert get(engine, job["id"], wait=60)["tests"]["passed"] == 1
+        ended = get(engine, job["id"], wait=60)
+        assert ended["tests"]["passed"] == 1, ended
 
 
 def test_one_bad_line_refuses_the_batch(engine):

@@ -45,6 +45,8 @@ class Answer:
 class Engine:
     """A running `coderunr serve`; flags are given as `max_connections=20`."""
 
+    running = []
+
     def __init__(self, folder, port=None, **flags):
         self.host = "127.0.0.1"
         self.port = port or free_port()
@@ -58,6 +60,7 @@ class Engine:
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen([BINARY, "serve", *words], env=env, stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
+        self.running.append(self)
         self.wait_until_healthy()
 
     def log(self):
@@ -121,6 +124,8 @@ class Engine:
 
     def stop(self):
         """SIGTERM; the exit status."""
+        if self in self.running:
+            self.running.remove(self)
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
@@ -129,6 +134,15 @@ class Engine:
             self.process.kill()
             self.process.wait()
             return "no end after SIGTERM"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport():
+    """A test that failed shows what the engines said meanwhile."""
+    report = (yield).get_result()
+    for engine in Engine.running if report.failed else []:
+        if engine.log_path.exists():
+            report.sections.append((f"log of the engine on port {engine.port}", engine.log()[-4000:]))
 
 
 def engine_that_must_end_well(**flags):

@@ -28,9 +28,12 @@
 
 extern char **environ;
 
+enum { REHEARSAL_SECONDS = 3 };
+
 static struct {
         bool waiting; /* the door was not touched yet */
         bool forking; /* it was, and the fork that comes is for us */
+        bool rehearsing;
         uint32_t row;
         const struct slot_boot *boot;
         const struct slot_warm *warm;
@@ -149,6 +152,7 @@ static void be_born(struct birth *birth)
         enum step step;
         int r;
 
+        pages_copy_learned();
         close(WARM_FD_CHANNEL);
         birth->plan = (struct box_plan){ .boot = state.boot, .proc = WARM_FD_PROC };
         r = steps_run(rows, ARRAY_LEN(rows), &birth->plan, &step);
@@ -166,7 +170,7 @@ static void be_born(struct birth *birth)
         if (fcntl(channel, F_DUPFD_CLOEXEC, WARM_FD_CHANNEL) == WARM_FD_CHANNEL)
                 close(channel);
         word_send(WARM_FD_CHANNEL, WORD_READY, STEP_NONE, 0);
-        pages_copy(WARM_FD_CHANNEL);
+        pages_copy_until_asked(WARM_FD_CHANNEL);
         obey_warm(WARM_FD_CHANNEL, state.row);
 }
 
@@ -236,6 +240,38 @@ static bool multiply(const struct birth *birth)
         return is_child;
 }
 
+/*
+ * The rehearsal: true in a child that is to run an empty program to its end, with what the zygote holds and in its place.  It
+ * is ours whole: no stranger has said anything yet.  One that opens its file early (warm_open()) has none.
+ */
+static bool rehearse(void)
+{
+        sigset_t all, old;
+        pid_t child;
+
+        if (state.warm->by != SLOT_WARM_FORK || !pages_rehearse())
+                return false;
+        sigfillset(&all);
+        sigprocmask(SIG_BLOCK, &all, &old);
+        voice_before_fork();
+        child = fork();
+        if (child > 0)
+                (void)waitpid(child, NULL, 0);
+        sigprocmask(SIG_SETMASK, &old, NULL);
+        if (child != 0) {
+                voice_in_parent();
+                pages_rehearsed();
+                return false;
+        }
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        (void)alarm(REHEARSAL_SECONDS);
+        voice_in_child();
+        if (!pages_in_rehearsal(WARM_FD_PROC))
+                _exit(1);
+        state.rehearsing = true;
+        return true;
+}
+
 /* A zygote's life; comes back as a child that has its order. */
 static void serve(void)
 {
@@ -243,6 +279,8 @@ static void serve(void)
         struct birth birth;
 
         pages_look(WARM_FD_PROC);
+        if (rehearse())
+                return;
         word_send(WARM_FD_CHANNEL, WORD_READY, STEP_NONE, 0);
         for (;;) {
                 birth.n_fds = fds_recv(WARM_FD_CHANNEL, &frame, birth.fds, WARM_BOX_COUNT);
@@ -289,21 +327,23 @@ static bool is_door(const char *path)
 {
         size_t n, m;
 
-        if (!state.waiting || !path)
+        if (!(state.waiting || state.rehearsing) || !path)
                 return false;
         n = strlen(path);
         m = strlen(state.warm->door);
         return n >= m && streq(path + n - m, state.warm->door) && (n == m || path[n - m - 1] == '/');
 }
 
-void warm_touch(const char *path)
+const char *warm_touch(const char *path)
 {
         int saved = errno;
 
         if (!is_door(path))
-                return;
-        open_door();
+                return path;
+        if (state.waiting)
+                open_door();
         errno = saved;
+        return state.rehearsing ? "/dev/null" : path;
 }
 
 /*

@@ -29,7 +29,7 @@
         EXPORT result name declared                                                                          \
         {                                                                                                    \
                 NEXT(name);                                                                                  \
-                warm_touch(path);                                                                            \
+                path = warm_touch(path);                                                                     \
                 return next passed;                                                                          \
         }
 
@@ -49,7 +49,7 @@
                 int early = warm_open(path);                                                                 \
                 if (early >= 0)                                                                              \
                         return early;                                                                        \
-                warm_touch(path);                                                                            \
+                path = warm_touch(path);                                                                     \
                 return next passed;                                                                          \
         }
 
@@ -59,7 +59,7 @@
         EXPORT int name(int version, const char *path, void *st)                                             \
         {                                                                                                    \
                 NEXT(name);                                                                                  \
-                warm_touch(path);                                                                            \
+                path = warm_touch(path);                                                                     \
                 return next(version, path, st);                                                              \
         }
 
@@ -121,6 +121,6 @@ EXPORT long syscall(long number, ...)
                 args[i] = va_arg(list, long);
         va_end(list);
         if (number == SYS_statx)
-                warm_touch((const char *)args[1]);
+                args[1] = (long)warm_touch((const char *)args[1]);
         return next(number, args[0], args[1], args[2], args[3], args[4], args[5]);
 }

@@ -14,13 +14,27 @@ void voice_before_fork(void);
 void voice_in_parent(void);
 void voice_in_child(void); /* has given up everything, has no order yet */
 
-/* warm_pages.c: what a zygote can write, looked up once; a child copies of it while it waits for its order */
-void pages_look(int proc);
-void pages_copy(int channel);
+/* warm_python.c: the same of Python, and nothing where there is none; in the child true where there is */
+void python_open(const char *prelude);
+void python_before_fork(void);
+void python_in_parent(void);
+bool python_in_child(void);
 
-/* warm.c: an interpreter is about to use @path. */
+/*
+ * warm_pages.c: what a zygote can write, looked up once, and what a child does write, learned in a rehearsal; a child
+ * copies of it what it can before it is asked.
+ */
+void pages_look(int proc);
+bool pages_rehearse(
+        void); /* in the zygote, before it forks the child; then pages_rehearsed() when that has ended */
+bool pages_in_rehearsal(int proc); /* in that child: what it has written by its end shall be noted */
+void pages_rehearsed(void);
+void pages_copy_learned(void);
+void pages_copy_until_asked(int channel); /* where nothing was learned */
+
+/* warm.c: an interpreter is about to use @path; what it is to use instead. */
 bool warm_fork(void); /* a fork that is ours: comes back as a child with its order */
-void warm_touch(const char *path);
+const char *warm_touch(const char *path);
 int warm_open(const char *path); /* a descriptor in place of the file, for a row that opens it early; -1 */
 bool warm_read(int fd, char *p); /* about to be read: true: one byte is there already */
 void warm_look(const void *p, size_t n); /* what was read is looked through */

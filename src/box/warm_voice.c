@@ -1,5 +1,5 @@
 /*
- * Python: its own hooks around fork (C API since 3.7), which reseed what was seeded and renew locks.
+ * Python: warm_python.c.
  * Lua: the seed of math.random.
  * Bash: its pid, user and seeds are from its start; they are plain symbols of the program.
  */
@@ -15,103 +15,14 @@
 #include <time.h>
 #include <unistd.h>
 
-struct python {
-        int (*ensure)(void);
-        void (*release)(int state);
-        int (*run)(const char *code, void *flags);
-        void (*before_fork)(void);
-        void (*after_fork_parent)(void);
-        void (*after_fork_child)(void);
-};
-
-static struct python python;
-static bool is_python;
-
 static void *find(const char *name)
 {
         return dlsym(RTLD_DEFAULT, name);
 }
 
-static void find_python(void)
-{
-        python = (struct python){
-                .ensure = (int (*)(void))find("PyGILState_Ensure"),
-                .release = (void (*)(int))find("PyGILState_Release"),
-                .run = (int (*)(const char *, void *))find("PyRun_SimpleStringFlags"),
-                .before_fork = (void (*)(void))find("PyOS_BeforeFork"),
-                .after_fork_parent = (void (*)(void))find("PyOS_AfterFork_Parent"),
-                .after_fork_child = (void (*)(void))find("PyOS_AfterFork_Child"),
-        };
-        is_python = python.ensure && python.release && python.run && python.before_fork &&
-                    python.after_fork_parent && python.after_fork_child;
-}
-
-/*
- * At its end Python takes every module apart, and each page that is written is a copy of the zygote's: ten times what a small
- * program takes.  So what was there before the fork leaves sys.modules when all of the program's atexit functions have
- * run, and is kept alive; the program's own objects are taken apart as ever.  What is frozen the collector does not walk.
- */
-static const char python_fade[] =
-        "exec('import atexit, gc, os, sys\\n"
-        "own = {\"sys\", \"builtins\", \"__main__\"}\\n"
-        "def fade(modules=sys.modules, before={n: m for n, m in sys.modules.items() if n not in own}):\\n"
-        "    for name, module in before.items():\\n"
-        "        if modules.get(name) is module:\\n"
-        "            del modules[name]\\n"
-        "atexit.register(fade)\\n"
-        "threading = sys.modules.get(\"threading\")\\n"
-        "if threading:\\n"
-        "    main = threading.main_thread()\\n"
-        "    os.register_at_fork(after_in_child=lambda: main._set_native_id())\\n"
-        "gc.collect()\\n"
-        "gc.freeze()', {})\n";
-
-/* The program's own module is none of what is frozen: its cycles are collected at its end. */
-static void thaw_main(void)
-{
-        void *(*module)(const char *) = (void *(*)(const char *))find("PyImport_AddModule");
-        void *(*dict)(void *) = (void *(*)(void *))find("PyModule_GetDict");
-        void (*untrack)(void *) = (void (*)(void *))find("PyObject_GC_UnTrack");
-        void (*track)(void *) = (void (*)(void *))find("PyObject_GC_Track");
-        void *main = module ? module("__main__") : NULL;
-
-        if (!main || !dict || !untrack || !track)
-                return;
-        untrack(main);
-        track(main);
-        untrack(dict(main));
-        track(dict(main));
-}
-
-static void open_python(const char *prelude)
-{
-        void *(*modules)(void) = (void *(*)(void))find("PyImport_GetModuleDict");
-        void *(*copy)(void *) = (void *(*)(void *))find("PyDict_Copy");
-        int (*drop)(void *, const char *) = (int (*)(void *, const char *))find("PyDict_DelItemString");
-        int state = python.ensure();
-        void *kept;
-
-        if (*prelude)
-                (void)python.run(prelude, NULL);
-        kept = modules && copy && drop ? copy(modules()) : NULL; /* never given back: that keeps them alive */
-        if (kept && drop(kept, "__main__") == 0 && python.run(python_fade, NULL) == 0)
-                thaw_main();
-        python.release(state);
-}
-
-static void in_python(void (*call)(void))
-{
-        int state = python.ensure();
-
-        call();
-        python.release(state);
-}
-
 void voice_open(const char *prelude)
 {
-        find_python();
-        if (is_python)
-                open_python(prelude);
+        python_open(prelude);
 }
 
 /*
@@ -130,14 +41,12 @@ bool voice_forks(void)
 
 void voice_before_fork(void)
 {
-        if (is_python)
-                in_python(python.before_fork);
+        python_before_fork();
 }
 
 void voice_in_parent(void)
 {
-        if (is_python)
-                in_python(python.after_fork_parent);
+        python_in_parent();
 }
 
 /* The first fields of Bash's struct variable and struct user_info, the same since 2.0. */
@@ -262,9 +171,9 @@ static void tell_lua(void)
 
 void voice_in_child(void)
 {
-        if (is_python)
-                in_python(python.after_fork_child);
-        else if (find("luaL_loadstring"))
+        if (python_in_child())
+                return;
+        if (find("luaL_loadstring"))
                 tell_lua();
         else
                 tell_bash();

@@ -291,7 +291,8 @@ static void stop_slot(void)
 /* A step of a warm start that fails costs the warm start: the box is an ordinary one and the job is served. */
 static void test_steps_that_fail(void **state)
 {
-        static const enum step steps[] = { STEP_WARM_START, STEP_WARM_FORK };
+        static const enum step steps[] = { STEP_WARM_START, STEP_WARM_FORK, STEP_WARM_ENTER, STEP_WARM_IDS,
+                                           STEP_WARM_USER };
         struct order_row row = python_row();
 
         if (access(languages[PYTHON - 1].tool, X_OK) < 0)
@@ -305,9 +306,8 @@ static void test_steps_that_fail(void **state)
                 assert_int_equal(waits, 0);
                 assert_int_equal(
                         run(world.slots[0], &row, "main.py", "print(2)", &output, &waits).wait_status, 0);
-                assert_int_equal(waits, steps[i] == STEP_WARM_FORK
-                                                ? 1
-                                                : 0); /* one that does not start is left alone for a while */
+                /* one that does not start is left alone for a while */
+                assert_int_equal(waits, steps[i] == STEP_WARM_START ? 0 : 1);
                 assert_string_equal(output.p, "1\n2\n");
                 bytes_deinit(&output);
                 stop_slot();

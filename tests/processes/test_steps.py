@@ -23,16 +23,19 @@ NAMES = re.findall(r"^STEP\((\w+),", (ROOT / "src/box/steps.def").read_text(), r
 ELSEWHERE = {
     "NONE": "no step",
     "SLOT_IMAGE": "slots without images do not come by",
-    "PROGRAM_COLLECTOR": "compile stages only: faults_test.c",
+    **dict.fromkeys(("WARM_LEAVE", "WARM_ENTER", "WARM_IDS", "WARM_USER"), "the library's: warm_test.c"),
 }
+# Who comes to a step, where that is not a program in Python.
+PROGRAMS = {"PROGRAM_COLLECTOR": ("c", "int main(void) { return 0; }"), "WARM_EXEC": ("javascript", "1")}
 UID_BASE = 2_600_000_000
 AT_ONCE = 4
-STEPS = [name for name in NAMES if name not in ELSEWHERE and not name.startswith("WARM_")]
+STEPS = [name for name in NAMES if name not in ELSEWHERE]
 ORDER_STEPS = STEPS[STEPS.index("LIMIT_MEMORY"):]
 
 
 FEW = {"SLOT_NAMESPACES", "SLOT_PIVOT", "SLOT_FILTER", "BOX_CGROUP", "BOX_CLONE", "INIT_MOUNT_PROC", "INIT_CLONE",
-       "INIT_PRIVILEGES", "PROGRAM_MAPS", "PROGRAM_READY", "LIMIT_MEMORY", "ORDER_SEND", "PROGRAM_FILES", "PROGRAM_EXEC"}
+       "INIT_PRIVILEGES", "PROGRAM_MAPS", "PROGRAM_READY", "LIMIT_MEMORY", "ORDER_SEND", "PROGRAM_FILES", "PROGRAM_COLLECTOR",
+       "PROGRAM_EXEC", "WARM_START", "WARM_FORK", "WARM_EXEC"}
 CHOSEN = STEPS if os.environ.get("EVERY_STEP") else [name for name in STEPS if name in FEW]
 
 
@@ -53,11 +56,11 @@ def is_paused(engine):
     return False
 
 
-def ask(engine):
+def ask(engine, language, source):
     """A job of which nobody expects an answer."""
     def run():
         try:
-            engine.execute("python", "print(1)")
+            engine.execute(language, source)
         except OSError:
             pass
 
@@ -73,6 +76,10 @@ def await_gone(pids, seconds=10):
     assert not [(pid, comm(pid)) for pid in pids if os.path.exists(f"/proc/{pid}")]
 
 
+class Missing(Exception):
+    """The language of whoever comes to the step is not installed."""
+
+
 class Scene:
     """An engine with one slot, somebody of which is at the step, and the client that waits for it."""
 
@@ -83,16 +90,20 @@ class Scene:
         self.uid_base = UID_BASE + STEPS.index(name) * 16 * 4096
         self.script.write_text(f'#!/bin/sh\nCODERUNR_FAULT=$(cat {self.step} 2>/dev/null) exec {KEEPER} "$@"\n')
         self.script.chmod(0o755)
+        self.program = PROGRAMS.get(name, ("python", "print(1)"))
         self.engine = self.client = None
 
     def come_to_step(self):
         for _ in range(3):
             self.step.write_text(self.name)
             self.engine = self.start()
-            self.client = ask(self.engine) if self.name in ORDER_STEPS else None
+            if not self.engine.has(self.program[0]):
+                raise Missing
+            self.client = ask(self.engine, *self.program) if self.name in ORDER_STEPS else None
             if is_paused(self.engine):
                 break
             assert self.engine.stop() == 0
+            self.engine = None
         else:
             pytest.fail("nobody came to it")
         self.step.unlink()
@@ -139,6 +150,8 @@ def attempt(folder, name, kill):
         scene.come_to_step()
         kill(scene)
         scene.finish()
+    except Missing:
+        return None
     except (AssertionError, OSError, pytest.fail.Exception) as error:
         return f"{name}: {error}"
     finally:

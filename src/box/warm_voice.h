@@ -20,6 +20,9 @@ void python_before_fork(void);
 void python_in_parent(void);
 bool python_in_child(void);
 
+/* warm_leap.c: return 0 from @function, of which a call is under way; comes back where there is no way */
+void leap_out_of(const void *function);
+
 /*
  * warm_pages.c: what a zygote can write, looked up once, and what a child does write, learned in a rehearsal; a child
  * copies of it what it can before it is asked.

@@ -26,6 +26,25 @@ CLOSE = {
         "killed": "import os, signal\nprint('x', flush=True)\nos.kill(os.getpid(), signal.SIGKILL)",
         "ends": "import atexit, sys\nclass D:\n    def __init__(self, n): self.n = n\n    def __del__(self): print('del', self.n)\n"
                 "d = D(1)\natexit.register(print, 'first')\natexit.register(print, 'second')\ne = [D(2)]\ne.append(e)\nsys.exit(7)",
+        "ends elsewhere": "import builtins, contextvars, json, os, sys, threading\n"
+                          "class D:\n    def __init__(self, n): self.n = n\n"
+                          "    def __del__(self, say=os.write): say(1, b'del %d\\n' % self.n)\n"
+                          "context = contextvars.ContextVar('context')\ncontext.set(D(1))\n"
+                          "local = threading.local()\nlocal.d = D(2)\nbuiltins.d = D(3)\nsys.d = D(4)",
+        "ends in a module": "import json, threading\nclass D:\n    def __del__(self): print('del')\nd = D()\njson.d = D()\n"
+                            "threading.local_of_mine = threading.local()\nthreading.local_of_mine.d = D()",
+        "ends in a hook": "import os, sys\nclass D:\n    def __call__(self, *a): pass\n"
+                          "    def __del__(self, say=os.write): say(1, b'del\\n')\nsys.setprofile(D())",
+        "ends in a context": "import decimal\nprint(decimal.Decimal(1) / 3)",
+        "cannot flush": "import os\nprint('x')\nos.close(1)",
+        "complains at exit": "import sys\nsys.unraisablehook = lambda u: sys.stderr.write(u.exc_type.__name__)\n"
+                             "class D:\n    def __del__(self): 1 / 0\nd = D()",
+        "daemons": "import threading, time\ndef f():\n    while True: time.sleep(0.001)\n"
+                   "def g():\n    while True: pass\n"
+                   "for t in (f, f, g): threading.Thread(target=t, daemon=True).start()\nprint('x')",
+        "audited": "import sys\nsys.addaudithook(lambda e, a: e.startswith('cpython') and sys.__stderr__.write(e))",
+        "atexit by hand": "import atexit\natexit.register(print, 'r')\natexit._run_exitfuncs()\nimport json\nprint(json.dumps(1))",
+        "no atexit": "import atexit\natexit.register(print, 'r')\natexit._clear()\nraise SystemExit(9)",
         "said at exit": "import sys\nsys.exit('a sentence')",
         "fails at exit": "import atexit\natexit.register(lambda: 1 / 0)\nprint('x')",
         "thread at exit": "import threading, time\n"

@@ -240,6 +240,16 @@ static bool multiply(const struct birth *birth)
         return is_child;
 }
 
+static void begin_rehearsal(void)
+{
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        (void)alarm(REHEARSAL_SECONDS);
+        voice_in_child();
+        if (!pages_in_rehearsal(WARM_FD_PROC))
+                _exit(1);
+        state.rehearsing = true;
+}
+
 /*
  * The rehearsal: true in a child that is to run an empty program to its end, with what the zygote holds and in its place.  It
  * is ours whole: no stranger has said anything yet.  One that opens its file early (warm_open()) has none.
@@ -247,7 +257,9 @@ static bool multiply(const struct birth *birth)
 static bool rehearse(void)
 {
         sigset_t all, old;
+        int status = 0;
         pid_t child;
+        bool well;
 
         if (state.warm->by != SLOT_WARM_FORK || !pages_rehearse())
                 return false;
@@ -255,21 +267,17 @@ static bool rehearse(void)
         sigprocmask(SIG_BLOCK, &all, &old);
         voice_before_fork();
         child = fork();
-        if (child > 0)
-                (void)waitpid(child, NULL, 0);
+        well = child > 0 && waitpid(child, &status, 0) == child && status == 0;
         sigprocmask(SIG_SETMASK, &old, NULL);
-        if (child != 0) {
-                voice_in_parent();
-                pages_rehearsed();
-                return false;
+        if (child == 0) {
+                begin_rehearsal();
+                return true;
         }
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-        (void)alarm(REHEARSAL_SECONDS);
-        voice_in_child();
-        if (!pages_in_rehearsal(WARM_FD_PROC))
-                _exit(1);
-        state.rehearsing = true;
-        return true;
+        voice_in_parent();
+        pages_rehearsed(well);
+        if (!well)
+                python_stay();
+        return false;
 }
 
 /* A zygote's life; comes back as a child that has its order. */

@@ -126,9 +126,10 @@ bool pages_rehearse(void)
         return true;
 }
 
-void pages_rehearsed(void)
+void pages_rehearsed(bool well)
 {
-        learned = *heard;
+        if (well)
+                learned = *heard;
         (void)munmap(heard, sizeof(*heard));
         heard = NULL;
 }

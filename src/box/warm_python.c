@@ -72,7 +72,7 @@ static struct {
         size_t head, size; /* of a dict: what every object begins with, and the whole */
         void *kept;        /* the modules before the fork: never given back, which keeps them alive */
         ssize_t in_state;  /* of the main thread, before the fork */
-        bool complained;   /* something failed at the end, which is told in the exit status */
+        bool stays;        /* to its end: something failed there, which is told in the exit status */
 } py;
 
 /* What the names of a kept module were when the program began: how many, and their version (3.6 to 3.12, PEP 509). */
@@ -187,8 +187,8 @@ static bool is_watched(void)
 static int at_end(const char *event, void *args, void *data)
 {
         if (streq(event, "sys.unraisablehook"))
-                py.complained = true;
-        else if (streq(event, "cpython.PyInterpreterState_Clear") && !py.complained)
+                py.stays = true;
+        else if (streq(event, "cpython.PyInterpreterState_Clear") && !py.stays)
                 leap_out_of((const void *)(uintptr_t)py.Py_FinalizeEx);
         return 0;
 }
@@ -331,4 +331,9 @@ void python_in_parent(void)
 bool python_in_child(void)
 {
         return with_gil(py.PyOS_AfterFork_Child) && (!py.kept || with_gil(set_marks));
+}
+
+void python_stay(void)
+{
+        py.stays = true;
 }

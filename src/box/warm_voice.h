@@ -19,6 +19,7 @@ void python_open(const char *prelude);
 void python_before_fork(void);
 void python_in_parent(void);
 bool python_in_child(void);
+void python_stay(void); /* its end is not to be left early: that did not go well */
 
 /* warm_leap.c: return 0 from @function, of which a call is under way; comes back where there is no way */
 void leap_out_of(const void *function);
@@ -28,10 +29,9 @@ void leap_out_of(const void *function);
  * copies of it what it can before it is asked.
  */
 void pages_look(int proc);
-bool pages_rehearse(
-        void); /* in the zygote, before it forks the child; then pages_rehearsed() when that has ended */
+bool pages_rehearse(void);         /* in the zygote, before it forks the child */
 bool pages_in_rehearsal(int proc); /* in that child: what it has written by its end shall be noted */
-void pages_rehearsed(void);
+void pages_rehearsed(bool well);   /* that child has ended */
 void pages_copy_learned(void);
 void pages_copy_until_asked(int channel); /* where nothing was learned */
 

@@ -4,6 +4,8 @@
  *   memory.max_usage_in_bytes is reset by any write; memory.oom_control has `oom_kill N` since 4.13.
  *   v2: memory.peak and pids.peak since 5.19 and 6.1; memory.oom.group since 4.19.
  *   v1 cpu.cfs_quota_us: -1 is no bound, else at least 1 ms; EINVAL where a group above has less, which holds then.
+ *   What a box's kernel objects took (pipes, sockets, System V messages) is given back by kernel threads, some time after
+ *   its last process is gone; until then it is charged to the v1 group, and cannot be reclaimed.
  *   Page cache that an earlier job of the slot read stays charged to the v1 group; it can be reclaimed, so the limit
  *   does not count it, and the peak is told as the growth over what was charged at the order.
  */
@@ -11,6 +13,7 @@
 #include "box/steps.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -22,6 +25,9 @@ enum {
         HELPERS_V2 = 1,                  /* init */
         GROUP_MODE = 0755,
         RELAXED_PROCESSES = 1024,
+        BOX_ROOM = 4 * 1024 * 1024, /* more than making a box takes */
+        KERNEL_ROOM = 4 * 1024 * 1024,
+        SETTLE_MS = 500,
 };
 
 #define RELAXED_BYTES (2 * GIB)
@@ -114,29 +120,6 @@ static int v2_write(const struct account *account, const char *name, uint64_t va
 static bool any_v2(const struct account *account)
 {
         return account->v2[CONTROLLER_MEMORY] || account->v2[CONTROLLER_PIDS] || account->v2[CONTROLLER_CPU];
-}
-
-int account_prepare(struct account *account, int *ret_group)
-{
-        *ret_group = -1;
-        if (!any_v2(account)) {
-                /* Where the last box's page cache is still charged, more than the empty slot is in use. */
-                uint64_t usage = read_number(account->fd[ACCOUNT_MEMORY_USAGE]);
-
-                if (account->overhead_bytes == 0)
-                        account->overhead_bytes =
-                                MIN(MAX(usage, (uint64_t)OVERHEAD_DEFAULT), (uint64_t)OVERHEAD_MOST);
-                return 0;
-        }
-        if (mkdirat(account->fd[ACCOUNT_V2], box_group, GROUP_MODE) < 0 && errno != EEXIST)
-                return -errno;
-        account->box = openat(account->fd[ACCOUNT_V2], box_group, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (account->box < 0)
-                return -errno;
-        account->memory_limit = account->pids_limit = 0;
-        account->cpu_share = account->v2[CONTROLLER_CPU] ? 0 : account->cpu_share;
-        *ret_group = account->box;
-        return 0;
 }
 
 /* What an earlier keeper of the slot left is unknown, so memsw goes out of the way first. */
@@ -233,6 +216,62 @@ int account_relax(struct account *account)
         int r = account->v2[CONTROLLER_MEMORY] ? 0 : limit_memory(account, RELAXED_BYTES);
 
         return r || account->v2[CONTROLLER_PIDS] ? r : limit_pids(account, RELAXED_PROCESSES);
+}
+
+static uint64_t kernel_bytes(const struct account *account)
+{
+        return read_number(account->fd[ACCOUNT_MEMORY_KERNEL]);
+}
+
+/*
+ * Wait for what the last box left in the kernel, lest the next program have less memory than its limit.  What is still there
+ * after some time are caches, and counts as the slot's own from then on.
+ */
+static void settle(struct account *account)
+{
+        uint64_t bytes = kernel_bytes(account);
+
+        if (account->kernel_bytes == 0)
+                account->kernel_bytes = bytes;
+        for (int ms = 0; ms < SETTLE_MS && bytes > account->kernel_bytes + KERNEL_ROOM; ms++) {
+                (void)poll(NULL, 0, 1);
+                bytes = kernel_bytes(account);
+        }
+        if (bytes > account->kernel_bytes + KERNEL_ROOM)
+                account->kernel_bytes = bytes;
+}
+
+static int prepare_v1(struct account *account)
+{
+        uint64_t usage = read_number(account->fd[ACCOUNT_MEMORY_USAGE]);
+
+        /* Where the last box's page cache is still charged, more than the empty slot is in use. */
+        if (account->overhead_bytes == 0)
+                account->overhead_bytes =
+                        MIN(MAX(usage, (uint64_t)OVERHEAD_DEFAULT), (uint64_t)OVERHEAD_MOST);
+        if (usage > KERNEL_ROOM || account->kernel_bytes == 0)
+                settle(account);
+        /* the last program's limit is still there, and the next box would be what is killed for its memory */
+        return account->memory_limit > 0 && usage + BOX_ROOM > account->memory_limit ? account_relax(account)
+                                                                                     : 0;
+}
+
+int account_prepare(struct account *account, int *ret_group)
+{
+        int r = account->v2[CONTROLLER_MEMORY] ? 0 : prepare_v1(account);
+
+        *ret_group = -1;
+        if (r < 0 || !any_v2(account))
+                return r;
+        if (mkdirat(account->fd[ACCOUNT_V2], box_group, GROUP_MODE) < 0 && errno != EEXIST)
+                return -errno;
+        account->box = openat(account->fd[ACCOUNT_V2], box_group, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (account->box < 0)
+                return -errno;
+        account->memory_limit = account->pids_limit = 0;
+        account->cpu_share = account->v2[CONTROLLER_CPU] ? 0 : account->cpu_share;
+        *ret_group = account->box;
+        return 0;
 }
 
 uint64_t account_charged(const struct account *account)

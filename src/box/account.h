@@ -23,6 +23,7 @@ struct account {
         uint64_t oom_base;
         uint64_t forks_base;
         uint64_t overhead_bytes; /* of an empty slot, measured once */
+        uint64_t kernel_bytes;   /* v1: what the kernel holds for a slot without a box */
         uint64_t zygote_bytes;   /* v1: what zygotes take of the slot's memory, which is not the program's */
         uint32_t zygotes;        /* v1: how many of the slot's processes they are */
         bool no_peak;            /* v2 before Linux 5.19: no memory.peak */

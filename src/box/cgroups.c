@@ -242,6 +242,7 @@ static const struct {
         { ACCOUNT_MEMORY_LIMIT, CONTROLLER_MEMORY, "memory.limit_in_bytes", O_WRONLY, false },
         { ACCOUNT_MEMORY_SWAP, CONTROLLER_MEMORY, "memory.memsw.limit_in_bytes", O_WRONLY, true },
         { ACCOUNT_MEMORY_USAGE, CONTROLLER_MEMORY, "memory.usage_in_bytes", O_RDONLY, false },
+        { ACCOUNT_MEMORY_KERNEL, CONTROLLER_MEMORY, "memory.kmem.usage_in_bytes", O_RDONLY, true },
         { ACCOUNT_MEMORY_PEAK, CONTROLLER_MEMORY, "memory.max_usage_in_bytes", O_RDWR, false },
         { ACCOUNT_MEMORY_OOM, CONTROLLER_MEMORY, "memory.oom_control", O_RDONLY, false },
         { ACCOUNT_PIDS_MAX, CONTROLLER_PIDS, "pids.max", O_WRONLY, false },

@@ -44,17 +44,18 @@ enum step {
 /* The cgroup files a keeper works with.  On v1 they belong to the slot's groups, which the keeper lives in; where
  * a controller is on v2 its files are opened anew in each box's own group below ACCOUNT_V2. */
 enum account_fd {
-        ACCOUNT_V2,           /* the slot's directory in the v2 tree */
-        ACCOUNT_MEMORY_LIMIT, /* v1 memory.limit_in_bytes */
-        ACCOUNT_MEMORY_SWAP,  /* v1 memory.memsw.limit_in_bytes; absent without swap accounting */
-        ACCOUNT_MEMORY_USAGE, /* v1 memory.usage_in_bytes */
-        ACCOUNT_MEMORY_PEAK,  /* v1 memory.max_usage_in_bytes */
-        ACCOUNT_MEMORY_OOM,   /* v1 memory.oom_control */
-        ACCOUNT_MEMORY_EVENT, /* v1 an eventfd that counts times the group ran out of memory */
-        ACCOUNT_PIDS_MAX,     /* v1 pids.max */
-        ACCOUNT_PIDS_EVENTS,  /* v1 pids.events */
-        ACCOUNT_CPU_USAGE,    /* v1 cpuacct.usage */
-        ACCOUNT_CPU_QUOTA,    /* v1 cpu.cfs_quota_us, its period set; absent where the kernel has none */
+        ACCOUNT_V2,            /* the slot's directory in the v2 tree */
+        ACCOUNT_MEMORY_LIMIT,  /* v1 memory.limit_in_bytes */
+        ACCOUNT_MEMORY_SWAP,   /* v1 memory.memsw.limit_in_bytes; absent without swap accounting */
+        ACCOUNT_MEMORY_USAGE,  /* v1 memory.usage_in_bytes */
+        ACCOUNT_MEMORY_KERNEL, /* v1 memory.kmem.usage_in_bytes; absent where the kernel does not tell */
+        ACCOUNT_MEMORY_PEAK,   /* v1 memory.max_usage_in_bytes */
+        ACCOUNT_MEMORY_OOM,    /* v1 memory.oom_control */
+        ACCOUNT_MEMORY_EVENT,  /* v1 an eventfd that counts times the group ran out of memory */
+        ACCOUNT_PIDS_MAX,      /* v1 pids.max */
+        ACCOUNT_PIDS_EVENTS,   /* v1 pids.events */
+        ACCOUNT_CPU_USAGE,     /* v1 cpuacct.usage */
+        ACCOUNT_CPU_QUOTA,     /* v1 cpu.cfs_quota_us, its period set; absent where the kernel has none */
         ACCOUNT_FD_COUNT,
 };
 

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 
 enum { SHORT_IDLE_MS = 500 };
-enum { PYTHON = 1, BASH = 4 }; /* rows of the table below, from 1 on */
+enum { PYTHON = 1, BASH = 4, NODE = 7 }; /* rows of the table below, from 1 on */
 
 static const struct language {
         const char *tool;
@@ -207,6 +207,30 @@ static void test_another_program_in_a_warm_box(void **state)
 }
 
 /* Two programs of one zygote draw different numbers, and none those of the zygote. */
+/* Something parked may have left files, so its box is thrown away: the other program's process is a young one. */
+static void test_a_box_with_something_parked_is_for_nobody_else(void **state)
+{
+        static const char young[] =
+                "import time\n"
+                "born = int(open('/proc/self/stat').read().rsplit(')')[1].split()[19]) / 100\n"
+                "print(time.clock_gettime(time.CLOCK_BOOTTIME) - born < 1)\n";
+        struct order_row row = { .argv = { languages[PYTHON - 1].tool, "main.py" },
+                                 .memory_mib = 256,
+                                 .next = NODE };
+        struct bytes output = BYTES_INIT(4096);
+        uint32_t waits;
+
+        if (access(languages[PYTHON - 1].tool, X_OK) < 0 || access(languages[NODE - 1].tool, X_OK) < 0)
+                skip();
+        (void)run(world.slots[0], &row, "main.py", "", &output, &waits);
+        assert_int_equal(waits, NODE);
+        poll(NULL, 0, 1500);
+        row.next = 0;
+        (void)run(world.slots[0], &row, "main.py", young, &output, &waits);
+        assert_string_equal(output.p, "True\n");
+        bytes_deinit(&output);
+}
+
 static void test_random_numbers_are_drawn_anew(void **state)
 {
         static const char *const sources[] = {
@@ -423,6 +447,7 @@ int main(void)
                 cmocka_unit_test(test_nobody_can_tell),
                 cmocka_unit_test(test_programs_that_speak_to_their_interpreter),
                 cmocka_unit_test(test_another_program_in_a_warm_box),
+                cmocka_unit_test(test_a_box_with_something_parked_is_for_nobody_else),
                 cmocka_unit_test(test_random_numbers_are_drawn_anew),
         };
         const struct CMUnitTest faulty[] = {

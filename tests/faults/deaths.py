@@ -20,14 +20,17 @@ def front_within_a_body(crew):
     head = (f"POST /v3/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nIdempotency-Key: {key}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n").encode()
     with socket.create_connection((crew.engine.host, crew.engine.port)) as sock:
-        sock.settimeout(20)
+        sock.settimeout(2)
         sock.sendall((head + body)[:crew.chance.randrange(1, len(head + body))])
         crew.pause(0.02)
         crew.kill("front")
         try:
-            assert sock.recv(1000) == b"", "an answer to half a request"
+            answer = sock.recv(1000)
+            assert answer[:11] in (b"", b"HTTP/1.1 40"), f"an answer to half a request: {answer}"
         except ConnectionResetError:
             pass
+        except TimeoutError:
+            pass  # the first had not accepted it yet: the next one did, and waits for the rest
     eventually(lambda: crew.try_job(job, key), 20, "202 for the same key")
     assert crew.try_job(job, key)
     listed = crew.ask("GET", "/v3/jobs?limit=10").json()["jobs"]

@@ -13,9 +13,25 @@
 #include "box/warm_voice.h"
 #include "util/base.h"
 
+#include <dlfcn.h>
 #include <unwind.h>
 
 #ifdef __x86_64__
+#define UNWIND_CALLS(CALL)                                                                                   \
+        CALL(_Unwind_Reason_Code, _Unwind_Backtrace, (_Unwind_Trace_Fn, void *))                             \
+        CALL(_Unwind_Ptr, _Unwind_GetIP, (struct _Unwind_Context *))                                         \
+        CALL(_Unwind_Word, _Unwind_GetCFA, (struct _Unwind_Context *))                                       \
+        CALL(_Unwind_Word, _Unwind_GetGR, (struct _Unwind_Context *, int))                                   \
+        CALL(void *, _Unwind_FindEnclosingFunction, (void *))
+
+/* Who reads those tables: the library that glibc itself loads when a thread is cancelled. */
+static struct {
+#define CALL(result, name, arguments) result(*name) arguments;
+        UNWIND_CALLS(CALL)
+#undef CALL
+        bool found;
+} unwind;
+
 /* What a called function keeps for its caller (psABI, figure 3.36): rbx rbp r12 r13 r14 r15 */
 static const int kept[] = { 3, 6, 12, 13, 14, 15 };
 
@@ -29,17 +45,18 @@ struct way {
 static _Unwind_Reason_Code look(struct _Unwind_Context *frame, void *context)
 {
         struct way *way = context;
-        uintptr_t at = _Unwind_GetIP(frame);
+        uintptr_t at = unwind._Unwind_GetIP(frame);
 
         if (way->inside) {
                 way->at = at;
-                way->stack = _Unwind_GetCFA(frame);
+                way->stack = unwind._Unwind_GetCFA(frame);
                 for (size_t i = 0; i < ARRAY_LEN(kept); i++)
-                        way->registers[i] = _Unwind_GetGR(frame, kept[i]);
+                        way->registers[i] = unwind._Unwind_GetGR(frame, kept[i]);
                 way->found = true;
                 return _URC_END_OF_STACK;
         }
-        way->inside = at > 0 && _Unwind_FindEnclosingFunction((void *)(at - 1)) == way->from; /* NOLINT */
+        way->inside =
+                at > 0 && unwind._Unwind_FindEnclosingFunction((void *)(at - 1)) == way->from; /* NOLINT */
         return _URC_NO_REASON;
 }
 
@@ -70,17 +87,34 @@ static bool has_shadow_stack(void)
         return top != 0;
 }
 
+void leap_open(void)
+{
+        void *(*load)(const char *, int) = (void *(*)(const char *, int))dlsym(RTLD_DEFAULT, "dlopen");
+        void *library = load ? load("libgcc_s.so.1", RTLD_NOW) : NULL;
+
+        unwind.found = library;
+#define CALL(result, name, arguments)                                                                        \
+        unwind.name = library ? (result(*) arguments)dlsym(library, #name) : NULL;                           \
+        unwind.found = unwind.found && unwind.name;
+        UNWIND_CALLS(CALL)
+#undef CALL
+}
+
 void leap_out_of(const void *function)
 {
         struct way way = { .from = function };
 
-        if (has_shadow_stack())
+        if (!unwind.found || has_shadow_stack())
                 return;
-        (void)_Unwind_Backtrace(look, &way);
+        (void)unwind._Unwind_Backtrace(look, &way);
         if (way.found)
                 go(&way);
 }
 #else
+void leap_open(void)
+{
+}
+
 void leap_out_of(const void *function)
 {
         (void)function;

@@ -57,11 +57,10 @@ static int own_pagemap = -1;
 
 static void take_line(const char *line)
 {
-        unsigned long start, end;
-        char flags[5];
+        char *p;
+        unsigned long start = strtoul(line, &p, 16), end = *p == '-' ? strtoul(p + 1, &p, 16) : 0;
 
-        if (sscanf(line, "%lx-%lx %4s", &start, &end, flags) != 3 || !streq(flags, "rw-p") ||
-            end - start > LARGEST || n_regions == REGIONS_MAX)
+        if (strncmp(p, " rw-p ", 6) != 0 || end - start > LARGEST || n_regions == REGIONS_MAX)
                 return;
         regions[n_regions++] = (struct run){ (char *)start, end - start }; /* NOLINT: a number out of maps */
 }

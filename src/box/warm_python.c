@@ -294,6 +294,7 @@ void python_open(const char *prelude)
 
         if (!find_calls())
                 return;
+        leap_open();
         state = py.PyGILState_Ensure();
         if (*prelude)
                 (void)py.PyRun_SimpleStringFlags(prelude, NULL);

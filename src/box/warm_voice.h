@@ -21,7 +21,9 @@ void python_in_parent(void);
 bool python_in_child(void);
 void python_stay(void); /* its end is not to be left early: that did not go well */
 
-/* warm_leap.c: return 0 from @function, of which a call is under way; comes back where there is no way */
+/* warm_leap.c: once, in the zygote */
+void leap_open(void);
+/* return 0 from @function, of which a call is under way; comes back where there is no way */
 void leap_out_of(const void *function);
 
 /*

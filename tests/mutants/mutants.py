@@ -40,16 +40,17 @@ def build(tree):
         sys.exit(f"mutants: the tree does not build:\n{done.stdout[-3000:]}")
 
 
-def is_red(test, tree):
-    """Does this test fail on the built tree?  One that hangs is red, too."""
+def red(test, tree):
+    """What this test says when it fails on the built tree, else nothing.  One that hangs is red, too."""
     try:
         if test.startswith("unit:"):
-            return run([tree / "build" / test[5:]], tree).returncode not in (0, 77)
+            done = run([tree / "build" / test[5:]], tree)
+            return done.stdout or "no word" if done.returncode not in (0, 77) else None
         done = run(["/usr/bin/python3", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *test.split()], tree,
                    CODERUNR_BUILD=str(tree / "build"))
-        return done.returncode == 1  # 5: no test of that name
+        return done.stdout if done.returncode == 1 else None  # 5: no test of that name
     except subprocess.TimeoutExpired:
-        return True
+        return "it hangs"
 
 
 def end_engines(tree):
@@ -71,7 +72,7 @@ def catch(mutant, tree):
     path.write_text(text.replace(mutant.old, mutant.new))
     try:
         build(tree)
-        return next((test for test in mutant.red if is_red(test, tree)), None)
+        return next((test for test in mutant.red if red(test, tree)), None)
     finally:
         path.write_text(text)
         end_engines(tree)
@@ -80,8 +81,9 @@ def catch(mutant, tree):
 def green_first(mutants, tree):
     """A test that is red without any mutant catches nothing."""
     for test in dict.fromkeys(test for mutant in mutants for test in mutant.red):
-        if is_red(test, tree):
-            sys.exit(f"mutants: {test} fails on the engine as it is")
+        text = red(test, tree)
+        if text:
+            sys.exit(f"mutants: {test} fails on the engine as it is:\n{text[-3000:]}")
 
 
 def main():

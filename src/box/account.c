@@ -218,6 +218,13 @@ int account_relax(struct account *account)
         return r || account->v2[CONTROLLER_PIDS] ? r : limit_pids(account, RELAXED_PROCESSES);
 }
 
+int account_confine(struct account *account, uint64_t memory_bytes, uint64_t processes)
+{
+        int r = limit_memory(account, memory_bytes);
+
+        return r ? r : limit_pids(account, processes);
+}
+
 static uint64_t kernel_bytes(const struct account *account)
 {
         return read_number(account->fd[ACCOUNT_MEMORY_KERNEL]);
@@ -310,6 +317,11 @@ static uint64_t cpu_total_ns(const struct account *account)
                                            : read_number(account->fd[ACCOUNT_CPU_USAGE]);
 }
 
+void account_mark(struct account *account)
+{
+        account->cpu_base_ns = cpu_total_ns(account);
+}
+
 int account_begin(struct account *account, uint64_t memory_bytes, uint64_t processes, enum step *ret_step)
 {
         int r;
@@ -334,7 +346,7 @@ int account_begin(struct account *account, uint64_t memory_bytes, uint64_t proce
         }
         account->oom_base = oom_kills(account);
         account->forks_base = fork_failures(account);
-        account->cpu_base_ns = cpu_total_ns(account);
+        account_mark(account);
         return 0;
 }
 

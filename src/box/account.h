@@ -46,6 +46,9 @@ int account_prepare(struct account *account, int *ret_group) MUST_USE;
 /* Before a program comes up whose order is not known: no limit of the last one's may be in its way. */
 int account_relax(struct account *account) MUST_USE;
 
+/* Before a program comes up that waits in its box: these are its limits until its order sets others. */
+int account_confine(struct account *account, uint64_t memory_bytes, uint64_t processes) MUST_USE;
+
 /* v1: bytes charged to the slot now.  On v2 what is outside of boxes is charged elsewhere: 0. */
 uint64_t account_charged(const struct account *account);
 
@@ -58,6 +61,9 @@ int account_begin(struct account *account, uint64_t memory_bytes, uint64_t proce
  * keeper is in the group and goes slower with it, so the bound is lifted as soon as the run is over.
  */
 int account_share(struct account *account, uint32_t percent) MUST_USE;
+
+/* From here on account_cpu_ns() counts: account_begin() does the same. */
+void account_mark(struct account *account);
 
 /* A look at the running box: its CPU time so far.  Where the kernel keeps no peak of memory, it is looked at too. */
 uint64_t account_cpu_ns(struct account *account);

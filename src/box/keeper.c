@@ -15,7 +15,12 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
-enum { RETRY_MS = 200 }; /* between failed preparations */
+enum {
+        RETRY_MS = 200, /* between failed preparations */
+        LOOK_MS = 1000, /* between two looks at an image's program that waits */
+};
+
+#define BUSY_NS (100 * NSEC_PER_MSEC) /* of CPU time from one look to the next: it does not wait */
 
 struct keeper keeper;
 
@@ -63,15 +68,40 @@ static bool cool_down(void)
         return box_prepare(keeper.boot->disk_bytes, keeper.boot->inodes, 0, &step) == 0;
 }
 
+/* How long to wait for an order before looks_idle(). */
+static int patience(void)
+{
+        if (box_waits_for_image())
+                return LOOK_MS;
+        return zygotes_count() > 0 || keeper.box.warm ? (int)keeper.boot->warm_idle_ms : -1;
+}
+
+/* No order came for so long: is what waits to be let go?  What an image parks could do anything instead of waiting. */
+static bool looks_idle(uint64_t *waited_ms)
+{
+        if (!box_waits_for_image())
+                return true;
+        *waited_ms += LOOK_MS;
+        if (account_cpu_ns(&keeper.account) > BUSY_NS) {
+                box_distrust();
+                report_end(0, END_SETUP, STEP_WARM_WAIT, EBUSY);
+                return true;
+        }
+        account_mark(&keeper.account);
+        return *waited_ms >= keeper.boot->warm_idle_ms;
+}
+
 /* Wait for an order with a prepared box in hand.  Returns when the box was used, or has died waiting. */
 static void serve_box(void)
 {
+        uint64_t waited_ms = 0;
+
+        account_mark(&keeper.account);
         for (;;) {
                 struct pollfd fds[2] = { { SLOT_FD_SOCKET, POLLIN, 0 }, { keeper.box.pidfd, POLLIN, 0 } };
-                int n = poll(fds, 2,
-                             zygotes_count() > 0 || keeper.box.warm ? (int)keeper.boot->warm_idle_ms : -1);
+                int n = poll(fds, 2, patience());
 
-                if (n < 0 || (n == 0 && cool_down()))
+                if (n < 0 || (n == 0 && (!looks_idle(&waited_ms) || cool_down())))
                         continue;
                 if (n == 0)
                         return;

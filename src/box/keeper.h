@@ -113,6 +113,10 @@ int roots_enter(struct keeper *of, uint32_t image) MUST_USE;
 
 /* @warm: row of the slot's table, or 0.  Where it cannot be warm the box is an ordinary one. */
 int box_prepare(uint64_t disk_bytes, uint64_t inodes, uint32_t warm, enum step *ret_step) MUST_USE;
+/* What waits in the box is not as it should be: let it be for a while. */
+void box_distrust(void);
+/* Is it a program of an image?  Such a one may say and do anything. */
+bool box_waits_for_image(void);
 void box_end(void);     /* kill everything in it; its cgroup's counters stay readable */
 void box_discard(void); /* and let go of it */
 
@@ -156,21 +160,26 @@ NORETURN void obey_again(void);
  * the box.  0 or -errno; a row that fails is not tried again for a while (-EAGAIN).
  */
 int zygotes_fork(uint32_t warm, const int fds[], int n_fds, enum step *ret_step) MUST_USE;
-void zygotes_close(void);     /* end them all: their memory is wanted, or the slot ends */
-uint64_t zygotes_bytes(void); /* what they take of the memory that is charged to the slot */
+void zygotes_close(void);                     /* end them all: their memory is wanted, or the slot ends */
+void zygotes_charge(struct account *account); /* what they take of the slot is no program's */
 uint32_t zygotes_count(void);
 
 /* Take @n NUL-terminated words at @p apart; to behind the last one, or NULL where @end comes first. */
 char *words_take(char *p, const char *end, uint32_t n, char *ret_words[]) MUST_USE;
 
-/* Words of a row with the library's own two, for exec: 0, or -EINVAL for a row that is not as slot.h says. */
-int warm_words(const struct slot_warm *warm, uint32_t row, char *args[], char *env[], size_t room) MUST_USE;
-/* Execute a row with the library in it, for zygotes and for programs to be parked (@proc -1).  Comes back with -errno. */
-int warm_exec(const struct slot_warm *warm, uint32_t row, int channel, int proc) MUST_USE;
+/*
+ * Execute a row with the library in it, for zygotes and for programs to be parked (@proc: the way to the collector, or -1).
+ * Comes back with -errno.
+ */
+int warm_exec(const struct slot_boot *boot, uint32_t row, int channel, int proc) MUST_USE;
 
 /* Send descriptors; take whatever word comes next: how many came beside it, or -errno. */
 int fds_send(int channel, const int *fds, int n) MUST_USE;
 int fds_recv(int channel, struct word_frame *ret_frame, int *ret_fds, int room) MUST_USE;
+
+/* Why, in a word that may be a stranger's: never 0, always a -errno; and a step there is. */
+int word_error(const struct word_frame *frame);
+enum step word_step(const struct word_frame *frame);
 
 /* Say a word; nobody to hear it is no error. */
 void word_send(int channel, enum word word, enum step step, int error);

@@ -13,9 +13,10 @@
 
 enum { WORDS_MAX = 64 };
 
-int warm_words(const struct slot_warm *warm, uint32_t row, char *args[], char *env[], size_t room)
+/* Words of a row with the library's own two, for exec: 0, or -EINVAL for a row that is not as slot.h says. */
+static int warm_words(const struct slot_warm *warm, char *args[], char *env[], size_t room)
 {
-        static char copy[SLOT_WARM_WORDS], mark[sizeof(WARM_ENV) + 12], preload[] = WARM_PRELOAD;
+        static char copy[SLOT_WARM_WORDS], mark[] = WARM_ENV, preload[] = WARM_PRELOAD;
         char *p = copy, *end = copy + MIN(warm->words_bytes, (uint32_t)sizeof(copy));
 
         if (warm->n_args == 0 || warm->n_args >= room || warm->n_env + 3 > room)
@@ -25,7 +26,6 @@ int warm_words(const struct slot_warm *warm, uint32_t row, char *args[], char *e
         p = p ? words_take(p, end, warm->n_env, env) : NULL;
         if (p != end)
                 return -EINVAL;
-        snprintf(mark, sizeof(mark), WARM_ENV "%u", row);
         args[warm->n_args] = NULL;
         env[warm->n_env] = mark;
         env[warm->n_env + 1] = preload;
@@ -52,20 +52,42 @@ static int place(int from, int to)
         return dup2(from, to) < 0 ? -errno : 0;
 }
 
-int warm_exec(const struct slot_warm *warm, uint32_t row, int channel, int proc)
+/* The library reads it before anything else, and it fits into any pipe. */
+static int leave_note(const struct slot_boot *boot, uint32_t row)
 {
+        struct warm_note note = { SLOT_MAGIC, row, boot->fault, boot->warm[row - 1] };
+        int pipe[2];
+
+        if (pipe2(pipe, O_CLOEXEC) < 0)
+                return -errno;
+        if (write(pipe[1], &note, sizeof(note)) != (ssize_t)sizeof(note))
+                return -EIO;
+        return place(pipe[0], WARM_FD_NOTE);
+}
+
+/* The highest descriptor it is to have. */
+static unsigned last_of(const struct slot_warm *warm, int proc)
+{
+        return warm->by == SLOT_WARM_FORK ? WARM_FD_BOOT : proc >= 0 ? WARM_FD_PROC : WARM_FD_NOTE;
+}
+
+int warm_exec(const struct slot_boot *boot, uint32_t row, int channel, int proc)
+{
+        const struct slot_warm *warm = &boot->warm[row - 1];
         char *args[WORDS_MAX], *env[WORDS_MAX];
-        int r = warm_words(warm, row, args, env, WORDS_MAX);
+        int r = warm_words(warm, args, env, WORDS_MAX);
 
         r = r ? r : place(channel, WARM_FD_CHANNEL);
-        r = r ? r : place(SLOT_FD_BOOT, WARM_FD_BOOT);
+        r = r ? r : leave_note(boot, row);
         if (r == 0 && proc >= 0)
                 r = place(proc, WARM_FD_PROC);
+        if (r == 0 && warm->by == SLOT_WARM_FORK)
+                r = place(SLOT_FD_BOOT, WARM_FD_BOOT);
         r = r ? r : connect_pipes();
         if (r < 0)
                 return r;
         (void)close_range(STDERR_FILENO + 1, WARM_FD_CHANNEL - 1, 0);
-        (void)close_range(proc >= 0 ? WARM_FD_PROC + 1 : WARM_FD_PROC, ~0u, 0);
+        (void)close_range(last_of(warm, proc) + 1, ~0u, 0);
         execve(args[0], args, env);
         return -errno;
 }
@@ -111,7 +133,7 @@ NORETURN void park(const struct box_plan *plan)
         int tell, r = steps_fault(STEP_WARM_EXEC);
 
         r = r ? r : split(plan, &tell);
-        r = r ? r : warm_exec(&plan->boot->warm[plan->warm - 1], plan->warm, plan->order, tell);
+        r = r ? r : warm_exec(plan->boot, plan->warm, plan->order, tell);
         /* exec may have failed with every descriptor closed but this one */
         program_fail(fcntl(WARM_FD_CHANNEL, F_GETFD) < 0 ? plan->order : WARM_FD_CHANNEL, WORD_FAILED,
                      STEP_WARM_EXEC, r);

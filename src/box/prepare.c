@@ -17,7 +17,15 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum { PREPARE_MS = 10000 }; /* a box that is not ready by then is thrown away */
+enum {
+        PREPARE_MS = 10000, /* a box that is not ready by then is thrown away */
+        IMAGE_MS = 3000,    /* so long an image's program may keep a slot from its next job */
+};
+
+#define PAUSE_NS (60 * NSEC_PER_SEC)
+
+/* When a row's program could not be parked, by row - 1; 0: never.  Zygotes have their own such times. */
+static uint64_t distrusted_ns[SLOT_WARM_MAX];
 
 void box_end(void)
 {
@@ -71,17 +79,36 @@ static bool take_frame(int channel, struct word_frame *frame)
         return recv(channel, frame, sizeof(*frame), MSG_DONTWAIT) == (ssize_t)sizeof(*frame);
 }
 
-/* Why there is no READY.  The one that failed has said so before it ended; the other only ended. */
+static const struct slot_warm *row_of(uint32_t warm)
+{
+        return &keeper.boot->warm[warm - 1];
+}
+
+bool box_waits_for_image(void)
+{
+        return keeper.box.warm > 0 && row_of(keeper.box.warm)->image > 0;
+}
+
+void box_distrust(void)
+{
+        distrusted_ns[keeper.box.warm - 1] = clock_now_ns();
+}
+
+/*
+ * Why there is no READY.  The one that failed has said so before it ended; the other only ended.  All are dead before they are
+ * heard, since an image's program could go on talking.
+ */
 static int take_failure(enum step *ret_step)
 {
         const int channels[2] = { keeper.box.control, keeper.box.order };
         struct word_frame frame;
 
+        box_end();
         for (int i = 0; i < 2; i++)
                 while (take_frame(channels[i], &frame))
                         if (frame.word == WORD_FAILED) {
-                                *ret_step = (enum step)frame.step;
-                                return frame.error ? -frame.error : -EPROTO;
+                                *ret_step = word_step(&frame);
+                                return word_error(&frame);
                         }
         return -ECHILD; /* killed without a word */
 }
@@ -99,8 +126,8 @@ static int take_ready(int channel, enum step *ret_step)
         }
         if (frame.word != WORD_FAILED)
                 return take_failure(ret_step);
-        *ret_step = (enum step)frame.step;
-        return frame.error ? -frame.error : -EPROTO;
+        *ret_step = word_step(&frame);
+        return word_error(&frame);
 }
 
 /* One word of both: the program's process must have done with the set-up, and init with giving up its own privileges. */
@@ -110,7 +137,7 @@ static int await_ready(enum step *ret_step)
 
         *ret_step = STEP_BOX_CLONE;
         while (fds[0].fd >= 0 || fds[1].fd >= 0) {
-                int ready = poll(fds, 2, PREPARE_MS);
+                int ready = poll(fds, 2, box_waits_for_image() ? IMAGE_MS : PREPARE_MS);
 
                 if (ready < 0 && errno == EINTR)
                         continue;
@@ -155,8 +182,8 @@ static int fork_zygote(uint32_t warm, int order, int group, enum step *ret_step)
                 return -ETIMEDOUT;
         r = fds_recv(keeper.box.control, &frame, fds + WARM_BOX_PID, WARM_BOX_NAMESPACES);
         if (r != WARM_BOX_NAMESPACES) {
-                *ret_step = r == 0 && frame.word == WORD_FAILED ? (enum step)frame.step : STEP_BOX_CLONE;
-                return r == 0 && frame.error ? -frame.error : -ECHILD;
+                *ret_step = r == 0 && frame.word == WORD_FAILED ? word_step(&frame) : STEP_BOX_CLONE;
+                return r == 0 && frame.word == WORD_FAILED ? word_error(&frame) : -ECHILD;
         }
         fds[WARM_BOX_GROUP] = group;
         r = zygotes_fork(warm, fds, group >= 0 ? WARM_BOX_COUNT : WARM_BOX_GROUP, ret_step);
@@ -173,6 +200,17 @@ static int adopt(const struct box *box)
         return send(box->control, &pid, sizeof(pid), MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
+/* What a program may have before its order: a zygote's child does nothing until then. */
+static int bound(const struct box_plan *plan)
+{
+        const struct slot_warm *row = row_of(plan->warm);
+
+        zygotes_charge(&keeper.account);
+        if (plan->zygote)
+                return account_relax(&keeper.account);
+        return account_confine(&keeper.account, row->memory_bytes, row->processes);
+}
+
 static int make_box(const struct box_plan *plan, enum step *ret_step)
 {
         int group, r;
@@ -181,7 +219,7 @@ static int make_box(const struct box_plan *plan, enum step *ret_step)
         r = steps_fault(STEP_BOX_CGROUP);
         r = r ? r : account_prepare(&keeper.account, &group);
         if (r == 0 && plan->warm > 0)
-                r = account_relax(&keeper.account);
+                r = bound(plan);
         if (r < 0)
                 return r;
         *ret_step = STEP_BOX_CLONE;
@@ -220,22 +258,44 @@ static int prepare(struct box_plan plan, enum step *ret_step)
         return r == 0 && plan.zygote ? adopt(box) : r;
 }
 
+/* An image's program is parked in that image's root, and never is a zygote. */
+static bool may_wait(uint32_t warm)
+{
+        uint64_t since = warm > 0 && warm <= keeper.boot->n_warm ? distrusted_ns[warm - 1] : 0;
+
+        if (warm == 0 || warm > keeper.boot->n_warm || row_of(warm)->image != keeper.image)
+                return false;
+        if (row_of(warm)->by == SLOT_WARM_FORK)
+                return keeper.image == 0;
+        return since == 0 || clock_now_ns() - since > PAUSE_NS;
+}
+
+/* It could not be warm, so it is an ordinary one. */
+static void end_warm(struct box_plan *plan, enum step step, int error)
+{
+        bool silent = error == -ECHILD && step == STEP_BOX_CLONE;
+
+        if (!plan->zygote)
+                box_distrust();
+        box_discard();
+        if (error != -EAGAIN)
+                report_end(0, END_SETUP, silent && !plan->zygote ? STEP_WARM_EXEC : step, error);
+        plan->warm = 0;
+        plan->zygote = false;
+}
+
 int box_prepare(uint64_t disk_bytes, uint64_t inodes, uint32_t warm, enum step *ret_step)
 {
         struct box_plan plan = { keeper.boot, disk_bytes, inodes, .proc = keeper.proc };
         int r;
 
-        if (warm > 0 && warm <= keeper.boot->n_warm && keeper.image == 0) {
+        if (may_wait(warm)) {
                 plan.warm = warm;
-                plan.zygote = keeper.boot->warm[warm - 1].by != SLOT_WARM_PARK;
+                plan.zygote = row_of(warm)->by == SLOT_WARM_FORK;
                 r = prepare(plan, ret_step);
                 if (r == 0)
                         return 0;
-                box_discard();
-                if (r != -EAGAIN)
-                        report_end(0, END_SETUP, *ret_step, r);
-                plan.warm = 0;
-                plan.zygote = false;
+                end_warm(&plan, *ret_step, r);
         }
         return prepare(plan, ret_step);
 }

@@ -350,6 +350,7 @@ static int image_files_step(const void *context)
         const struct image *image = context;
         int r = make_files(image->boot, false);
 
+        r = r ? r : make_library(image->boot);
         r = r ? r : make_figures(image->boot);
         return r ? r : make_pid_links(image->boot);
 }

@@ -60,8 +60,8 @@ static void take_last_words(struct run *run)
                 run->report.end = frame.word == WORD_EXEC    ? END_EXEC
                                   : frame.word == WORD_FILES ? END_FILES
                                                              : END_SETUP;
-                run->report.step = frame.step;
-                run->report.error = frame.error;
+                run->report.step = word_step(&frame);
+                run->report.error = -word_error(&frame);
         }
 }
 
@@ -180,6 +180,13 @@ static void finish(struct run *run)
         report_send(&run->report);
 }
 
+/* An image's own program can make its jobs fail as if we had: then it is started for each of them, and can no more. */
+static void end_trust(enum report_end end)
+{
+        if (box_waits_for_image() && (end == END_SETUP || end == END_LOST))
+                box_distrust();
+}
+
 /* A zygote's child has done nothing in its box; a parked program may have left files there (a JVM does, in /tmp). */
 static bool is_parked_for_another(uint32_t warm)
 {
@@ -218,10 +225,8 @@ void run_request(void)
         enum step step;
         int r = fit_box(&step);
 
-        keeper.next =
-                keeper.image == 0 ? spec->next : 0; /* what is kept warm is the host's, never an image's */
-        keeper.account.zygote_bytes = zygotes_bytes();
-        keeper.account.zygotes = zygotes_count();
+        keeper.next = spec->next;
+        zygotes_charge(&keeper.account);
         if (r == 0)
                 r = account_begin(&keeper.account, spec->memory_bytes, spec->processes, &step);
         if (r == 0) {
@@ -239,9 +244,11 @@ void run_request(void)
         }
         request_close();
         if (r < 0) {
+                end_trust(END_SETUP);
                 report_end(run.job, END_SETUP, step, r);
                 return;
         }
         watch(&run);
         finish(&run);
+        end_trust(run.report.end);
 }

@@ -73,14 +73,17 @@ struct slot_fault {
 };
 
 enum slot_warm_by {
-        SLOT_WARM_FORK = 1,     /* a zygote with the keeper's powers forks it into a prepared box */
-        SLOT_WARM_FORK_AT_READ, /* the same of one that opens its door early: it is stopped where it reads on */
-        SLOT_WARM_PARK,         /* started in its prepared box, where it waits */
+        SLOT_WARM_FORK = 1, /* a zygote with the keeper's powers forks it into a prepared box */
+        SLOT_WARM_PARK,     /* started in its prepared box, where it waits */
 };
 
 /* A program that may be started before its order is known (warm.h): its words are a manifest's, none a stranger's. */
 struct slot_warm {
-        uint32_t by;       /* enum slot_warm_by */
+        uint32_t by;      /* enum slot_warm_by */
+        uint32_t image;   /* whose program it is: 0 the host's, n the n-th image's, which is parked only */
+        uint32_t at_read; /* it opens its door early: it is stopped where it reads on */
+        uint64_t memory_bytes; /* bounds of one that is parked, until its order names others */
+        uint64_t processes;
         uint32_t collects; /* parked, and what it leaves is wanted: a process beside it waits to pack that */
         uint32_t n_args;
         uint32_t n_env;

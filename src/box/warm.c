@@ -34,9 +34,8 @@ static struct {
         bool waiting; /* the door was not touched yet */
         bool forking; /* it was, and the fork that comes is for us */
         bool rehearsing;
-        uint32_t row;
-        const struct slot_boot *boot;
-        const struct slot_warm *warm;
+        struct warm_note note;
+        const struct slot_boot *boot; /* a zygote's, before it has become a program */
 } state;
 
 /* Take a word out of the environment, and out of what /proc/self/environ shows. */
@@ -55,14 +54,37 @@ static char *take_out(const char *name)
         return NULL;
 }
 
+static bool is_zygote(void)
+{
+        return state.note.warm.by == SLOT_WARM_FORK;
+}
+
+static bool take_note(void)
+{
+        bool whole = read(WARM_FD_NOTE, &state.note, sizeof(state.note)) == (ssize_t)sizeof(state.note);
+
+        close(WARM_FD_NOTE);
+        return whole && state.note.magic == SLOT_MAGIC;
+}
+
 static bool map_boot(void)
 {
         const void *p = mmap(NULL, sizeof(*state.boot), PROT_READ, MAP_PRIVATE, WARM_FD_BOOT, 0);
 
+        close(WARM_FD_BOOT);
         if (p == MAP_FAILED)
                 return false;
         state.boot = p;
-        return state.boot->magic == SLOT_MAGIC && state.row > 0 && state.row <= state.boot->n_warm;
+        return state.boot->magic == SLOT_MAGIC;
+}
+
+/* A zygote has powers, which nobody of its user may borrow; and it is the keeper's. */
+static bool wake_zygote(void)
+{
+        (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+        /* KERNEL: an exec that raises powers clears it */
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        return map_boot();
 }
 
 __attribute__((constructor)) static void wake(void)
@@ -71,30 +93,28 @@ __attribute__((constructor)) static void wake(void)
 
         if (!mark || !preload)
                 return;
-        state.row = (uint32_t)strtoul(mark + strlen(WARM_ENV), NULL, 10);
         memset(mark, 0, strlen(mark));
         memset(preload, 0, strlen(preload));
-        if (!map_boot())
+        if (!take_note() || (is_zygote() && !wake_zygote()))
                 _exit(127);
-        state.warm = &state.boot->warm[state.row - 1];
-        steps_fault_open(&state.boot->fault);
-        close(WARM_FD_BOOT);
+        steps_fault_open(&state.note.fault);
         (void)fcntl(WARM_FD_CHANNEL, F_SETFD, FD_CLOEXEC);
         (void)fcntl(WARM_FD_PROC, F_SETFD, FD_CLOEXEC); /* not there where a parked program leaves nothing */
-        if (state.warm->by != SLOT_WARM_PARK) {
-                (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-                /* KERNEL: an exec that raises powers clears it */
-                (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-        }
-        if (state.warm->collects)
+        if (state.note.warm.collects)
                 obey_collector(WARM_FD_PROC);
         state.waiting = true;
 }
 
-/* What the kernel knows of a thread's rseq area is lost on the way through the helper, which shares our memory. */
+/*
+ * What the kernel knows of a thread's rseq area is lost on the way through the helper, which shares our memory.  Only glibc
+ * has one, since 2.35.
+ */
+#pragma weak __rseq_size
+#pragma weak __rseq_offset
+
 static void register_rseq(void)
 {
-        if (__rseq_size > 0)
+        if (&__rseq_size && __rseq_size > 0)
                 (void)syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32, 0, RSEQ_SIG);
 }
 
@@ -129,15 +149,10 @@ static int make_user_namespace(const void *plan)
         return unshare(CLONE_NEWUSER) < 0 ? -errno : 0;
 }
 
-/* The door's name outlives the table. */
-static char early_door[SLOT_WARM_DOOR];
-
 static void forget_boot(void)
 {
-        memcpy(early_door, state.warm->door, sizeof(early_door));
         (void)munmap((void *)(uintptr_t)state.boot, sizeof(*state.boot));
         state.boot = NULL;
-        state.warm = NULL;
 }
 
 /* From a copy of a zygote to what a program's process is, and on to its order. */
@@ -171,7 +186,7 @@ static void be_born(struct birth *birth)
                 close(channel);
         word_send(WARM_FD_CHANNEL, WORD_READY, STEP_NONE, 0);
         pages_copy_until_asked(WARM_FD_CHANNEL);
-        obey_warm(WARM_FD_CHANNEL, state.row);
+        obey_warm(WARM_FD_CHANNEL, state.note.row);
 }
 
 /*
@@ -261,7 +276,7 @@ static bool rehearse(void)
         pid_t child;
         bool well;
 
-        if (state.warm->by != SLOT_WARM_FORK || !pages_rehearse())
+        if (state.note.warm.at_read || !pages_rehearse())
                 return false;
         sigfillset(&all);
         sigprocmask(SIG_BLOCK, &all, &old);
@@ -319,27 +334,27 @@ bool warm_fork(void)
 static void open_door(void)
 {
         state.waiting = false;
-        if (state.warm->by != SLOT_WARM_PARK) {
-                voice_open(state.warm->prelude);
+        if (is_zygote()) {
+                voice_open(state.note.warm.prelude);
                 state.forking = true;
                 if (!voice_forks())
                         (void)warm_fork();
         } else {
-                forget_boot();
                 word_send(WARM_FD_CHANNEL, WORD_READY, STEP_NONE, 0);
-                obey_warm(WARM_FD_CHANNEL, state.row);
+                obey_warm(WARM_FD_CHANNEL, state.note.row);
         }
 }
 
 static bool is_door(const char *path)
 {
+        const char *door = state.note.warm.door;
         size_t n, m;
 
         if (!(state.waiting || state.rehearsing) || !path)
                 return false;
         n = strlen(path);
-        m = strlen(state.warm->door);
-        return n >= m && streq(path + n - m, state.warm->door) && (n == m || path[n - m - 1] == '/');
+        m = strlen(door);
+        return n >= m && streq(path + n - m, door) && (n == m || path[n - m - 1] == '/');
 }
 
 const char *warm_touch(const char *path)
@@ -366,7 +381,7 @@ static struct {
 
 int warm_open(const char *path)
 {
-        if (!is_door(path) || state.warm->by != SLOT_WARM_FORK_AT_READ || early.fd > 0)
+        if (!is_door(path) || !state.note.warm.at_read || early.fd > 0)
                 return -1;
         early.fd = memfd_create("early", MFD_CLOEXEC);
         return early.fd;
@@ -379,7 +394,7 @@ static void give_real_file(void)
         int fd;
 
         open_door();
-        fd = open(early_door, O_RDONLY | O_CLOEXEC);
+        fd = open(state.note.warm.door, O_RDONLY | O_CLOEXEC);
         if (fd < 0 || pread(fd, head, 2, 0) < 1 || memcmp(head, "#!", 2) == 0)
                 obey_again();
         *early.first = head[0];

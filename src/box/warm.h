@@ -18,12 +18,12 @@
  * An order for another program in a warm box is served too: the process executes it as a cold one would.
  */
 
-#include "util/base.h"
+#include "box/slot.h"
 
 #define WARM_LIBRARY "/run/warm.so"
 
-/* In the environment of a program being warmed, taken out of it before its main(): row of the slot's table. */
-#define WARM_ENV     "CODERUNR_WARM="
+/* In the environment of a program being warmed, taken out of it before its main(). */
+#define WARM_ENV     "CODERUNR_WARM=1"
 #define WARM_PRELOAD "LD_PRELOAD=" WARM_LIBRARY
 
 /*
@@ -32,8 +32,17 @@
  */
 enum {
         WARM_FD_CHANNEL = 640,
-        WARM_FD_BOOT,
+        WARM_FD_NOTE, /* a pipe with a struct warm_note in it */
         WARM_FD_PROC, /* a zygote's; a parked program that collects has its way to the collector here */
+        WARM_FD_BOOT, /* a zygote's: no program of a box sees what the whole slot is made of */
+};
+
+/* What the library is told of the program it lies in. */
+struct warm_note {
+        uint32_t magic; /* SLOT_MAGIC */
+        uint32_t row;   /* of the slot's table, from 1 on */
+        struct slot_fault fault;
+        struct slot_warm warm;
 };
 
 /* Descriptors that go with each box to a zygote; a message of one byte. */

@@ -26,6 +26,7 @@ static const struct language {
         uint32_t by;
         const char *prelude;
         const char *source;
+        bool at_read;
 } languages[] = {
         { "/usr/bin/python3", "main.py", SLOT_WARM_FORK, "import json, random, re",
           "import sys, os, signal\n"
@@ -45,15 +46,24 @@ static const struct language {
         { "/bin/bash", "main.sh", SLOT_WARM_FORK, "",
           "echo $0 $# $UID $EUID $PWD $PPID $BASH_SUBSHELL $-\n[ $$ = $BASHPID ] && echo same\nls "
           "/proc/self/fd\nfalse\nexit 7\n" },
-        { "/usr/bin/ruby", "main.rb", SLOT_WARM_FORK_AT_READ, "",
+        { "/usr/bin/ruby", "main.rb", SLOT_WARM_FORK, "",
           "puts $0, ARGV.inspect, Process.uid, Dir.pwd, ENV.to_h.inspect\nt = Thread.new { 41 + 1 }\nputs "
-          "t.value\n$stdout.flush\n$stderr.puts $LOADED_FEATURES.size, Gem::VERSION\nraise 'end'\n" },
+          "t.value\n$stdout.flush\n$stderr.puts $LOADED_FEATURES.size, Gem::VERSION\nraise 'end'\n",
+          .at_read = true },
         { "/usr/bin/php", "main.php", SLOT_WARM_FORK, "",
           "<?php\necho json_encode([$argv, getmyuid(), posix_getuid() , getcwd(), __FILE__]), "
           "\"\\n\";\nsystem('echo sub');\nexit(3);\n" },
         { "/usr/bin/node", "main.js", SLOT_WARM_PARK, "",
           "console.log(process.argv, __filename, process.cwd(), process.getuid(), "
           "Object.keys(process.env).sort());\nthrow new Error('end');\n" },
+        /* as images have them */
+        { "/usr/bin/python3", "main.py", SLOT_WARM_PARK, "",
+          "import sys, os\nprint(sys.argv, __name__, sorted(sys.modules), os.getuid(), os.getpid())\n"
+          "print(sorted(os.listdir('/proc/self/fd')), sorted(os.environ.items()))\n1/0\n" },
+        { "/usr/bin/ruby", "main.rb", SLOT_WARM_PARK, "",
+          "puts $0, $LOADED_FEATURES, Process.pid\nraise 'end'\n", .at_read = true },
+        { "/bin/bash", "main.sh", SLOT_WARM_PARK, "",
+          "echo $0 $$ $PPID $UID $-\nls /proc/self/fd\nexit 7\n" },
 };
 
 static struct slot_warm warm[ARRAY_LEN(languages)];
@@ -63,7 +73,12 @@ static void fill_warm(void)
         for (size_t i = 0; i < ARRAY_LEN(languages); i++) {
                 const struct language *language = &languages[i];
 
-                warm[i] = (struct slot_warm){ .by = language->by, .n_args = 2, .n_env = 1 };
+                warm[i] = (struct slot_warm){ .by = language->by,
+                                              .at_read = language->at_read,
+                                              .memory_bytes = 256 * MIB,
+                                              .processes = 64,
+                                              .n_args = 2,
+                                              .n_env = 1 };
                 warm[i].words_bytes =
                         (uint32_t)snprintf(warm[i].words, sizeof(warm[i].words), "%s%c%s%cPATH=/usr/bin:/bin",
                                            language->tool, 0, language->file, 0) +
@@ -206,7 +221,6 @@ static void test_another_program_in_a_warm_box(void **state)
         bytes_deinit(&warmed);
 }
 
-/* Two programs of one zygote draw different numbers, and none those of the zygote. */
 /* Something parked may have left files, so its box is thrown away: the other program's process is a young one. */
 static void test_a_box_with_something_parked_is_for_nobody_else(void **state)
 {
@@ -231,6 +245,7 @@ static void test_a_box_with_something_parked_is_for_nobody_else(void **state)
         bytes_deinit(&output);
 }
 
+/* Two programs of one zygote draw different numbers, and none those of the zygote. */
 static void test_random_numbers_are_drawn_anew(void **state)
 {
         static const char *const sources[] = {

@@ -12,6 +12,17 @@ static int failed(int r)
         return r == FDIO_AGAIN ? -EAGAIN : r == FDIO_CLOSED ? -ECONNRESET : r;
 }
 
+/* KERNEL: 4095 is the largest number of an error */
+int word_error(const struct word_frame *frame)
+{
+        return frame->error > 0 && frame->error < 4096 ? -frame->error : -EPROTO;
+}
+
+enum step word_step(const struct word_frame *frame)
+{
+        return frame->step > 0 && frame->step < STEP_COUNT ? (enum step)frame->step : STEP_NONE;
+}
+
 void word_send(int channel, enum word word, enum step step, int error)
 {
         struct word_frame frame = { .word = word, .step = step, .error = error < 0 ? -error : error };

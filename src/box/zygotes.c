@@ -43,13 +43,12 @@ struct zygote {
 static struct zygote zygotes[ZYGOTES_MAX];
 static uint64_t failed_ns[SLOT_WARM_MAX]; /* by row - 1; 0: never */
 
-uint64_t zygotes_bytes(void)
+void zygotes_charge(struct account *account)
 {
-        uint64_t sum = 0;
-
+        account->zygote_bytes = 0;
         for (size_t i = 0; i < ZYGOTES_MAX; i++)
-                sum += zygotes[i].bytes;
-        return sum;
+                account->zygote_bytes += zygotes[i].bytes;
+        account->zygotes = zygotes_count();
 }
 
 uint32_t zygotes_count(void)
@@ -106,7 +105,7 @@ NORETURN static void become_zygote(uint32_t row, int channel)
         program_reset_signals();
         umask(022);
         r = chdir(BOX_FOLDER) < 0 ? -errno : 0;
-        r = r ? r : warm_exec(&keeper.boot->warm[row - 1], row, channel, keeper.proc);
+        r = r ? r : warm_exec(keeper.boot, row, channel, keeper.proc);
         program_fail(channel, WORD_FAILED, STEP_WARM_START, r);
 }
 
@@ -124,7 +123,7 @@ static int await(const struct zygote *zygote)
                 return -ETIMEDOUT;
         if (recv(zygote->channel, &frame, sizeof(frame), MSG_DONTWAIT) != (ssize_t)sizeof(frame))
                 return -ECHILD;
-        return frame.word == WORD_READY ? 0 : frame.error ? -frame.error : -EPROTO;
+        return frame.word == WORD_READY ? 0 : word_error(&frame);
 }
 
 static int spawn(struct zygote *zygote, uint32_t row)

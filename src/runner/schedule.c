@@ -103,6 +103,7 @@ static void fault(struct schedule *schedule, struct task *task, struct slot *slo
                 return;
         }
         task->retried = true;
+        task->cold = true; /* whatever waits warm may be what failed */
         task->avoid = slot;
         pending_add(schedule, task, true);
 }

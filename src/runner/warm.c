@@ -66,18 +66,36 @@ static bool fill_words(const struct runtime *runtime, enum stage stage, const ch
         return true;
 }
 
-static const enum slot_warm_by ways[] = { [RUNTIME_WARM_FORK] = SLOT_WARM_FORK,
-                                          [RUNTIME_WARM_FORK_AT_READ] = SLOT_WARM_FORK_AT_READ,
-                                          [RUNTIME_WARM_PARK] = SLOT_WARM_PARK };
+/*
+ * An image's programs are its author's: they never run with a keeper's powers, nor twice in one memory, which could tell one
+ * job of another.  So they wait in their box whatever the manifest says.
+ */
+static enum slot_warm_by way_of(const struct runtime *runtime, enum runtime_warm warm)
+{
+        return runtime->image > 0 || warm == RUNTIME_WARM_PARK ? SLOT_WARM_PARK : SLOT_WARM_FORK;
+}
+
+/* Only zygotes run one. */
+static const char *prelude_of(const struct runtime *runtime, enum stage stage)
+{
+        const struct runtime_stage *of = &runtime->stages[stage];
+
+        return of->prelude && way_of(runtime, of->warm) == SLOT_WARM_FORK ? of->prelude : "";
+}
 
 static bool fill_row(const struct runtime *runtime, enum stage stage, const char *name, struct slot_warm *row)
 {
         const struct runtime_stage *of = &runtime->stages[stage];
 
-        *row = (struct slot_warm){ .by = ways[of->warm], .collects = stage == STAGE_COMPILE };
-        if (of->prelude && strlen(of->prelude) >= sizeof(row->prelude))
+        *row = (struct slot_warm){ .by = way_of(runtime, of->warm),
+                                   .image = runtime->image,
+                                   .memory_bytes = runtime->limits[stage].memory_bytes,
+                                   .processes = runtime->limits[stage].processes,
+                                   .at_read = of->warm == RUNTIME_WARM_FORK_AT_READ,
+                                   .collects = stage == STAGE_COMPILE };
+        if ((size_t)snprintf(row->prelude, sizeof(row->prelude), "%s", prelude_of(runtime, stage)) >=
+            sizeof(row->prelude))
                 return false;
-        snprintf(row->prelude, sizeof(row->prelude), "%s", of->prelude ? of->prelude : "");
         return fill_door(of->door ? of->door : "{main}", name, row->door) &&
                fill_words(runtime, stage, name, row) && (row->by == SLOT_WARM_PARK || is_safe(row->words));
 }
@@ -97,10 +115,9 @@ static bool fill_name(const struct runtime *runtime, size_t i, char *name, size_
 static void add(struct warm_table *table, const struct runtime *runtime, enum stage stage, size_t i)
 {
         const struct runtime_stage *of = &runtime->stages[stage];
-        struct warm_key key = { runtime, stage, of->prelude != NULL, "" };
+        struct warm_key key = { runtime, stage, *prelude_of(runtime, stage) != '\0', "" };
 
-        if (table->n == SLOT_WARM_MAX || !of->warm || runtime->image ||
-            !fill_name(runtime, i, key.main, sizeof(key.main)) ||
+        if (table->n == SLOT_WARM_MAX || !of->warm || !fill_name(runtime, i, key.main, sizeof(key.main)) ||
             !fill_row(runtime, stage, key.main, &table->rows[table->n]))
                 return;
         table->keys[table->n++] = key;

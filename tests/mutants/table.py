@@ -17,6 +17,7 @@ class Mutant:
 
 
 PRIVILEGES = "tests/processes/test_privileges.py"
+IMAGE_WARM = "tests/images/test_image_warm.py"
 
 MUTANTS = [
     Mutant("init-outlives-keeper", "init forgets to die with its keeper when it changes its user", "src/box/init.c",
@@ -106,6 +107,15 @@ MUTANTS = [
     Mutant("parked-for-another", "a program gets a box in which another was parked", "src/box/run.c",
            "return parked > 0 && parked != warm &&", "return parked > UINT32_MAX - 1 && parked != warm &&",
            ["unit:box_warm"]),
+    Mutant("image-unbounded", "what an image parks has no limits while it waits", "src/box/prepare.c",
+           "return account_confine(&keeper.account, row->memory_bytes, row->processes);",
+           "return account_relax(&keeper.account);", [IMAGE_WARM]),
+    Mutant("image-trusted", "what an image parks is parked again whatever it does", "src/box/prepare.c",
+           "distrusted_ns[keeper.box.warm - 1] = clock_now_ns();", "(void)distrusted_ns;", [IMAGE_WARM]),
+    Mutant("image-believed", "an error is whatever number an image's program says", "src/box/word.c",
+           "frame->error > 0 && frame->error < 4096 ? -frame->error : -EPROTO", "-frame->error", [IMAGE_WARM]),
+    Mutant("image-forked", "what an image brings is a zygote with a keeper's powers", "src/runner/warm.c",
+           "runtime->image > 0 || warm == RUNTIME_WARM_PARK", "warm == RUNTIME_WARM_PARK", [IMAGE_WARM]),
     Mutant("left-before-its-end", "Python is left although something failed at its end", "src/box/warm_python.c",
            "&& !py.stays)", ")", ["tests/programs/test_warm.py -k flush"]),
     Mutant("kept-modules-unmarked", "what a program put into another's module has no end", "src/box/warm_python.c",

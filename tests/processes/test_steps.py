@@ -23,6 +23,7 @@ NAMES = re.findall(r"^STEP\((\w+),", (ROOT / "src/box/steps.def").read_text(), r
 ELSEWHERE = {
     "NONE": "no step",
     "SLOT_IMAGE": "slots without images do not come by",
+    "WARM_WAIT": "neither do they here: tests/images",
     **dict.fromkeys(("WARM_LEAVE", "WARM_ENTER", "WARM_IDS", "WARM_USER"), "the library's: warm_test.c"),
 }
 # Who comes to a step, where that is not a program in Python.

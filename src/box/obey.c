@@ -327,11 +327,18 @@ NORETURN void obey_again(void)
 
 void obey_warm(int channel, uint32_t warm)
 {
+        int flags[STDERR_FILENO + 1];
+
+        /* what an interpreter has set at its start (Node: that its children inherit none of them) */
+        for (int i = 0; i <= STDERR_FILENO; i++)
+                flags[i] = fcntl(i, F_GETFD);
         get_ready(channel);
         if (request.spec.warm != warm) {
                 reset_ignored();
                 become(channel);
         }
+        for (int i = 0; i <= STDERR_FILENO; i++)
+                (void)fcntl(i, F_SETFD, flags[i]);
         word_send(channel, WORD_STARTED, STEP_PROGRAM_EXEC, 0);
         request_close();
         close(channel);

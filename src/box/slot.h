@@ -23,7 +23,7 @@ enum {
         SLOT_IMAGE_PATH_MAX = 384,
         SLOT_WARM_MAX = 40, /* programs a slot may keep warm (warm.h) */
         SLOT_WARM_WORDS = 768,
-        SLOT_WARM_PRELUDE = 512,
+        SLOT_WARM_PRELUDE = 1024,
         SLOT_WARM_DOOR = 64,
 };
 
@@ -88,9 +88,10 @@ struct slot_warm {
         uint32_t n_args;
         uint32_t n_env;
         uint32_t words_bytes;
-        char words[SLOT_WARM_WORDS];     /* as in an order: arguments, then environment, NUL behind each */
-        char door[SLOT_WARM_DOOR];       /* the file whose first use means: ready for the order */
-        char prelude[SLOT_WARM_PRELUDE]; /* run by a zygote once, in its own language; "": none */
+        char words[SLOT_WARM_WORDS]; /* as in an order: arguments, then environment, NUL behind each */
+        char door[SLOT_WARM_DOOR];   /* the file whose first use means: ready for the order */
+        char prelude
+                [SLOT_WARM_PRELUDE]; /* run by a zygote or a parked Node once, in its own language; "": none */
 };
 
 struct slot_boot {

@@ -340,6 +340,7 @@ static void open_door(void)
                 if (!voice_forks())
                         (void)warm_fork();
         } else {
+                v8_open(state.note.warm.prelude);
                 word_send(WARM_FD_CHANNEL, WORD_READY, STEP_NONE, 0);
                 obey_warm(WARM_FD_CHANNEL, state.note.row);
         }

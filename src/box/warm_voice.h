@@ -21,6 +21,9 @@ void python_in_parent(void);
 bool python_in_child(void);
 void python_stay(void); /* its end is not to be left early: that did not go well */
 
+/* warm_v8.c: run @prelude in the isolate that is under way, in a program that is parked; nothing where there is none */
+void v8_open(const char *prelude);
+
 /* warm_leap.c: once, in the zygote */
 void leap_open(void);
 /* return 0 from @function, of which a call is under way; comes back where there is no way */

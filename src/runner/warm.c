@@ -75,14 +75,6 @@ static enum slot_warm_by way_of(const struct runtime *runtime, enum runtime_warm
         return runtime->image > 0 || warm == RUNTIME_WARM_PARK ? SLOT_WARM_PARK : SLOT_WARM_FORK;
 }
 
-/* Only zygotes run one. */
-static const char *prelude_of(const struct runtime *runtime, enum stage stage)
-{
-        const struct runtime_stage *of = &runtime->stages[stage];
-
-        return of->prelude && way_of(runtime, of->warm) == SLOT_WARM_FORK ? of->prelude : "";
-}
-
 static bool fill_row(const struct runtime *runtime, enum stage stage, const char *name, struct slot_warm *row)
 {
         const struct runtime_stage *of = &runtime->stages[stage];
@@ -93,7 +85,7 @@ static bool fill_row(const struct runtime *runtime, enum stage stage, const char
                                    .processes = runtime->limits[stage].processes,
                                    .at_read = of->warm == RUNTIME_WARM_FORK_AT_READ,
                                    .collects = stage == STAGE_COMPILE };
-        if ((size_t)snprintf(row->prelude, sizeof(row->prelude), "%s", prelude_of(runtime, stage)) >=
+        if ((size_t)snprintf(row->prelude, sizeof(row->prelude), "%s", of->prelude ? of->prelude : "") >=
             sizeof(row->prelude))
                 return false;
         return fill_door(of->door ? of->door : "{main}", name, row->door) &&
@@ -115,7 +107,8 @@ static bool fill_name(const struct runtime *runtime, size_t i, char *name, size_
 static void add(struct warm_table *table, const struct runtime *runtime, enum stage stage, size_t i)
 {
         const struct runtime_stage *of = &runtime->stages[stage];
-        struct warm_key key = { runtime, stage, *prelude_of(runtime, stage) != '\0', "" };
+        bool forks = way_of(runtime, of->warm) == SLOT_WARM_FORK;
+        struct warm_key key = { runtime, stage, of->prelude && forks, "" };
 
         if (table->n == SLOT_WARM_MAX || !of->warm || !fill_name(runtime, i, key.main, sizeof(key.main)) ||
             !fill_row(runtime, stage, key.main, &table->rows[table->n]))

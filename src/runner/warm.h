@@ -19,7 +19,7 @@ struct task;
 struct warm_key {
         const struct runtime *runtime;
         enum stage stage;
-        bool alone; /* what was loaded in advance could be in the way of further files */
+        bool alone; /* what a zygote loaded in advance could be in the way of further files */
         char main[32];
 };
 

@@ -31,8 +31,8 @@
  *   compile: [...]               argv, or { argv: [...], env: {...} }; may be left out
  *   run: [...]                   the same; required
  *     warm: fork                 beside argv: how it may be started in advance (fork, fork-at-read, park), the file it looks at first
- *     door: "{stem}.class"       ({main} unless said), and what a zygote loads before it forks, in its own language; of an
- *                                image all are parked, without a prelude
+ *     door: "{stem}.class"       ({main} unless said), and what a zygote loads before it forks, or a parked Node at its
+ *                                door, in its own language; of an image all are parked
  *     prelude: import json
  *   self_test: { source: ..., stdin: ..., stdout: ... }                a program that proves it works; may have `name`
  *

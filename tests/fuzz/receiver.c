@@ -20,8 +20,8 @@ static void check(const char *text, const struct receiver_url *url)
         must(url->port > 0 && url->host[0] && strlen(text) <= RECEIVER_URL_MAX);
         for (const char *p = url->host; *p; p++)
                 must(isalnum((unsigned char)*p) || strchr(".-_:", *p));
-        snprintf(again, sizeof(again), "%s://%s%s%s:%u/", url->tls ? "https" : "http", brackets ? "[" : "", url->host,
-                 brackets ? "]" : "", url->port);
+        snprintf(again, sizeof(again), "%s://%s%s%s:%u/", url->tls ? "https" : "http", brackets ? "[" : "",
+                 url->host, brackets ? "]" : "", url->port);
         must(receiver_parse(again, &other, &err) == 0);
         must(streq(other.host, url->host) && other.port == url->port && other.tls == url->tls);
         must(other.is_address == url->is_address);

@@ -109,6 +109,27 @@ CLOSE = {
     },
     "javascript": {
         "itself": "console.log(process.argv, __filename, process.cwd(), process.env, require.main === module, module.paths, process.ppid)",
+        "stdout": "const o = process.stdout, tell = () => console.log(o.bytesWritten, o.writableLength, o.writableNeedDrain, o._type, "
+                  "o.fd, o.isTTY, o.destroyed, o.writableEnded, Object.keys(o), o.eventNames(), Object.keys(o._writableState), "
+                  "o._handle.constructor.name, require('fs').readlinkSync('/proc/self/fd/1').slice(0, 4))\n"
+                  "tell(); o.write('a', tell); o.write(''); o.end('b', () => console.error(o.bytesWritten, o.writableFinished))",
+        "stderr": "console.error('%s', {}, process.stderr.bytesWritten); process.stderr.write('x'); console.trace === console.log",
+        "globals": "console.log(Object.getOwnPropertyNames(globalThis).sort(), Object.keys(require.cache), module.children, "
+                   "process.execArgv, process.eventNames(), process._events, Object.keys(process), new Error('e').stack, "
+                   "process._getActiveHandles().length, process._getActiveRequests().length)",
+        "console": "console.count(); console.group(); console.log(1); console.groupEnd(); console.table([[1]]); "
+                   "console.log(Object.keys(console), require('util').inspect(new Map([[1, {a: {b: {c: {}}}}]])))",
+        "much": "for (let i = 0; i < 20000; i++) console.log('line', i)\nsetTimeout(() => process.stdout.write('x'.repeat(200000)), 5)",
+        "flags": "const fs = require('fs')\n"
+                 "const flags = fd => fs.readFileSync('/proc/self/fdinfo/' + fd, 'utf8').match(/flags:\\s*(\\d+)/)[1]\n"
+                 "process.stdout; fs.writeSync(1, [0, 1, 2].map(flags).join() + '\\n'); process.stderr; process.stdin\n"
+                 "fs.writeSync(1, [0, 1, 2].map(flags).join() + '\\n')",
+        "lines": "const rl = require('readline').createInterface({ input: process.stdin })\n"
+                 "rl.on('line', l => console.log(l.toUpperCase())).on('close', () => console.log('closed'))",
+        "workers": "const { Worker } = require('worker_threads')\n"
+                   "new Worker('require(\"worker_threads\").parentPort.postMessage(process.stdout.fd ?? 1)', { eval: true })"
+                   ".on('message', m => console.log('got', m)).on('exit', c => console.log('exit', c))",
+        "exits": "process.on('exit', () => console.log('bye')); process.stdout.write('now '); process.exit(3)",
         "ends": "process.on('exit', c => console.log('exit', c)); setTimeout(() => console.log('later'), 10); process.exitCode = 4",
         "reads": "process.stdin.on('data', d => process.stdout.write('got ' + d)); process.stdin.on('end', () => console.log('end'))",
         "fails": "function f() { throw new TypeError('x') }\nf()",

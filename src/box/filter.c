@@ -5,6 +5,7 @@
  * call is nothing for nearly all of them.
  */
 #include "box/filter.h"
+#include "box/last_filter.h"
 #include "util/err.h"
 
 #include <seccomp.h>
@@ -121,5 +122,7 @@ int filter_build(struct slot_boot *boot, struct err *err)
 {
         int r = build(boot, 0, err);
 
+        memcpy(boot->filter[2], socket_filter, socket_filter_n * sizeof(*socket_filter));
+        boot->n_filter[2] = socket_filter_n;
         return r ? r : build(boot, 1, err);
 }

@@ -16,7 +16,7 @@
 #include <seccomp.h>
 #include <stdio.h>
 
-enum { NUMBERS = 1024, X32_BIT = 0x40000000, PROGRAMS = 3 };
+enum { NUMBERS = 1024, X32_BIT = 0x40000000, PROGRAMS = SLOT_FILTERS + 1 };
 
 static struct slot_boot boot;
 
@@ -172,7 +172,8 @@ static void test_setup_calls_are_there_until_the_last_filter(void **state)
 #define ALLOW(call, set)
 #define ALLOW_EQ(call, set, arg, value)
 #define SETUP(call)                                                                                          \
-        assert_int_equal(decide(2, AUDIT_ARCH_X86_64, (uint32_t)seccomp_syscall_resolve_name(#call), none),  \
+        assert_int_equal(decide(SLOT_FILTERS, AUDIT_ARCH_X86_64,                                             \
+                                (uint32_t)seccomp_syscall_resolve_name(#call), none),                        \
                          SECCOMP_RET_ALLOW);                                                                 \
         assert_int_not_equal(in_box((uint32_t)seccomp_syscall_resolve_name(#call), 0, 0), SECCOMP_RET_ALLOW);
 #define REFUSE(call, error, why)
@@ -325,9 +326,9 @@ static int set_up(void **state)
                 print_error("%s\n", err.text);
                 return -1;
         }
-        programs[0] = (struct program){ boot.filter[0], boot.n_filter[0] };
-        programs[1] = (struct program){ boot.filter[1], boot.n_filter[1] };
-        programs[2] = (struct program){ last_filter, last_filter_n };
+        for (int i = 0; i < SLOT_FILTERS; i++)
+                programs[i] = (struct program){ boot.filter[i], boot.n_filter[i] };
+        programs[SLOT_FILTERS] = (struct program){ last_filter, last_filter_n };
         fill_promises();
         return 0;
 }

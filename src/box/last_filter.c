@@ -1,5 +1,6 @@
 /*
- * What depends on several arguments at once, and what building a box takes but a program must not have.
+ * What depends on several arguments at once, for the slot; and what building a box takes but a program must not have, for each
+ * program.
  *
  * clone3 answers as an old kernel would, so that every libc falls back to clone(); setns and the mount calls are refused.
  *
@@ -28,16 +29,23 @@ enum { TYPE_MASK = 0xf }; /* the kernel's own: above it are SOCK_CLOEXEC and SOC
 
 const struct sock_filter last_filter[] = {
         LOAD(nr),
-        IF(SYS_socket, 9, 0),
-        IF(SYS_setsockopt, 23, 0),
-        IF(SYS_clone3, 5, 0),
-        IF(SYS_setns, 5, 0),
-        IF(SYS_unshare, 4, 0),
-        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, SYS_move_mount, 0, 1),
-        BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, SYS_fsmount, 0, 2),
+        BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, SYS_fsmount, 3, 0),
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, SYS_move_mount, 5, 0),
+        IF(SYS_setns, 4, 0),
+        IF(SYS_unshare, 3, 1),
+        IF(SYS_clone3, 1, 0),
         ANSWER(SECCOMP_RET_ALLOW),
         ANSWER(SECCOMP_RET_ERRNO | ENOSYS),
         ANSWER(SECCOMP_RET_ERRNO | EPERM),
+};
+
+const unsigned last_filter_n = ARRAY_LEN(last_filter);
+
+const struct sock_filter socket_filter[] = {
+        LOAD(nr),
+        IF(SYS_socket, 2, 0),
+        IF(SYS_setsockopt, 16, 0),
+        ANSWER(SECCOMP_RET_ALLOW),
 
         LOAD(args[0]),
         IF(AF_INET, 1, 0),
@@ -63,4 +71,4 @@ const struct sock_filter last_filter[] = {
         ANSWER(SECCOMP_RET_ALLOW),
 };
 
-const unsigned last_filter_n = ARRAY_LEN(last_filter);
+const unsigned socket_filter_n = ARRAY_LEN(socket_filter);

@@ -10,3 +10,7 @@
 
 extern const struct sock_filter last_filter[];
 extern const unsigned last_filter_n;
+
+/* And what libseccomp cannot say, written by hand: loaded by the keeper, like the large ones. */
+extern const struct sock_filter socket_filter[];
+extern const unsigned socket_filter_n;

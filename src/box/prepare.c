@@ -130,27 +130,25 @@ static int take_ready(int channel, enum step *ret_step)
         return word_error(&frame);
 }
 
-/* One word of both: the program's process must have done with the set-up, and init with giving up its own privileges. */
+/*
+ * One word of both: the program's process must have done with the set-up, and init with giving up its own privileges.  The
+ * program's comes last as a rule, so that the other is there by then; when init dies, so does the program.
+ */
 static int await_ready(enum step *ret_step)
 {
-        struct pollfd fds[2] = { { keeper.box.order, POLLIN, 0 }, { keeper.box.control, POLLIN, 0 } };
+        const int channels[2] = { keeper.box.order, keeper.box.control };
 
         *ret_step = STEP_BOX_CLONE;
-        while (fds[0].fd >= 0 || fds[1].fd >= 0) {
-                int ready = poll(fds, 2, box_waits_for_image() ? IMAGE_MS : PREPARE_MS);
+        for (int i = 0; i < 2; i++) {
+                struct pollfd fd = { channels[i], POLLIN, 0 };
+                int ready, r;
 
-                if (ready < 0 && errno == EINTR)
-                        continue;
-                if (ready <= 0)
-                        return -ETIMEDOUT;
-                for (int i = 0; i < 2; i++) {
-                        int r = fds[i].fd >= 0 && fds[i].revents ? take_ready(fds[i].fd, ret_step) : 1;
-
-                        if (r < 0)
-                                return r;
-                        if (r == 0)
-                                fds[i].fd = -1;
-                }
+                do
+                        ready = poll(&fd, 1, box_waits_for_image() ? IMAGE_MS : PREPARE_MS);
+                while (ready < 0 && errno == EINTR);
+                r = ready > 0 ? take_ready(channels[i], ret_step) : -ETIMEDOUT;
+                if (r < 0)
+                        return r;
         }
         keeper.box.ready_ns = clock_now_ns();
         return 0;

@@ -27,19 +27,22 @@ static int set_all(uint64_t capabilities, uint64_t inheritable)
         return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
 }
 
-/* Asking is cheap, dropping makes new credentials each time: most are gone since the keeper dropped them. */
+/*
+ * What may still be in the bounding set of this process and its forks.  Dropping makes new credentials each time and asking
+ * is a call for each, so what an earlier cut has left is remembered.
+ */
+static uint64_t bounding = UINT64_MAX;
+
 static int cut_bounding_set(uint64_t keep)
 {
         for (int i = 0; i <= CAPABILITIES_MAX; i++) {
-                int held = prctl(PR_CAPBSET_READ, i, 0, 0, 0);
-
-                if (held < 0)
-                        return errno == EINVAL && i > 0 ? 0 : -errno;
-                if (held == 0 || keep & (UINT64_C(1) << i))
+                if (!(bounding & ~keep & (UINT64_C(1) << i)) || prctl(PR_CAPBSET_DROP, i, 0, 0, 0) == 0)
                         continue;
-                if (prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
-                        return -errno;
+                if (errno == EINVAL && i > 0)
+                        break; /* beyond the kernel's last */
+                return -errno;
         }
+        bounding &= keep;
         return 0;
 }
 
@@ -65,6 +68,7 @@ int privileges_keep_for_exec(uint64_t capabilities)
 
 int privileges_drop_all(void)
 {
+        bounding = UINT64_MAX; /* KERNEL: a new user namespace begins with all of them */
         return privileges_keep(0);
 }
 

@@ -17,7 +17,7 @@ enum {
         SLOT_FD_SOCKET = 4,
         SLOT_FD_ACCOUNT = 5,
         SLOT_FILTER_MAX = 2048, /* instructions of one filter */
-        SLOT_FILTERS = 2,       /* filter.h: allow-list, then refusals by argument */
+        SLOT_FILTERS = 3,       /* filter.h: allow-list, refusals by argument, by several of them */
         SLOT_DIRECTORIES_MAX = 2048,
         SLOT_IMAGES_MAX = 16, /* roots a slot can have besides its own */
         SLOT_IMAGE_PATH_MAX = 384,

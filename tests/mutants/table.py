@@ -31,7 +31,7 @@ MUTANTS = [
     Mutant("eperm-for-unknown", "unknown calls answer EPERM instead of ENOSYS", "src/box/filter.c",
            "SCMP_ACT_ERRNO(ENOSYS) : SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW", ["unit:filter"]),
     Mutant("clone3-eperm", "clone3 answers EPERM: no thread starts", "src/box/last_filter.c",
-           "IF(SYS_clone3, 5, 0),", "IF(SYS_clone3, 6, 0),", ["unit:filter"]),
+           "IF(SYS_clone3, 1, 0),", "IF(SYS_clone3, 2, 0),", ["unit:filter"]),
     Mutant("other-entries", "the 32-bit entry is let through", "src/box/filter.c",
            "SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS", "SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW", ["unit:filter"]),
     Mutant("equal-64-bit", "arguments are compared with all 64 bits", "src/box/filter.c",

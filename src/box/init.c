@@ -35,7 +35,7 @@ NORETURN static void fail(const struct box_plan *plan, enum step step, int error
 static int take_privileges(const void *context)
 {
         const struct box_plan *plan = context;
-        int r = privileges_take_id(plan->boot->init_uid);
+        int r = privileges_take_id(plan->init_uid);
 
         r = r ? r : privileges_keep(UINT64_C(1) << CAP_KILL);
         if (r < 0)
@@ -158,7 +158,7 @@ NORETURN static void serve(const struct box_plan *plan, pid_t program)
 static int mount_box(const void *context)
 {
         const struct box_plan *plan = context;
-        uint32_t id = plan->boot->slot_uid;
+        uint32_t id = plan->slot_uid;
 
         return mount_work_tmpfs("/box", plan->disk_bytes, plan->inodes, 0755, id, id);
 }
@@ -166,7 +166,7 @@ static int mount_box(const void *context)
 static int mount_tmp(const void *context)
 {
         const struct box_plan *plan = context;
-        uint32_t id = plan->boot->slot_uid;
+        uint32_t id = plan->slot_uid;
 
         return mount_work_tmpfs("/tmp", plan->disk_bytes, plan->inodes, 01777, id, id);
 }
@@ -180,7 +180,7 @@ static int mount_proc(const void *context)
 static int take_slot_id(const void *context)
 {
         const struct box_plan *plan = context;
-        int r = privileges_take_id(plan->boot->slot_uid);
+        int r = privileges_take_id(plan->slot_uid);
 
         /* as below */
         return r == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? -errno : r;

@@ -60,8 +60,9 @@ struct box_plan {
         const struct slot_boot *boot;
         uint64_t disk_bytes;
         uint64_t inodes;
-        int control; /* init's channel to the keeper: words up, signal numbers down */
-        int order;   /* the program's channel: READY up, then the order down */
+        uint32_t slot_uid, init_uid; /* of boot, which is not in a new process's memory yet */
+        int control;                 /* init's channel to the keeper: words up, signal numbers down */
+        int order;                   /* the program's channel: READY up, then the order down */
         uint32_t
                 warm; /* the program that shall wait in the box: row of the slot's table from 1 on, 0: none */
         bool zygote;  /* and it comes from outside */

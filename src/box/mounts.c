@@ -3,6 +3,7 @@
  * One helper turns key=value rows into a mount; each kind is its rows.
  */
 #include "box/mounts.h"
+#include "util/number.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -50,17 +51,18 @@ static int make_at(const char *where, const char *type, const struct option *opt
 int mount_work_tmpfs(const char *where, uint64_t bytes, uint64_t inodes, uint32_t mode, uint32_t uid,
                      uint32_t gid)
 {
-        char size[24], nr[24], text_mode[12], text_uid[12], text_gid[12];
+        char size[NUMBER_ROOM], nr[NUMBER_ROOM], text_mode[NUMBER_ROOM], text_uid[NUMBER_ROOM],
+                text_gid[NUMBER_ROOM];
         const struct option options[] = {
                 { "size", size },    { "nr_inodes", nr }, { "mode", text_mode },
                 { "uid", text_uid }, { "gid", text_gid }, { NULL, NULL },
         };
 
-        snprintf(size, sizeof(size), "%llu", (unsigned long long)bytes);
-        snprintf(nr, sizeof(nr), "%llu", (unsigned long long)inodes);
-        snprintf(text_mode, sizeof(text_mode), "%o", mode);
-        snprintf(text_uid, sizeof(text_uid), "%u", uid);
-        snprintf(text_gid, sizeof(text_gid), "%u", gid);
+        (void)number_text(size, bytes, 10);
+        (void)number_text(nr, inodes, 10);
+        (void)number_text(text_mode, mode, 8);
+        (void)number_text(text_uid, uid, 10);
+        (void)number_text(text_gid, gid, 10);
         return make_at(where, "tmpfs", options,
                        MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME | MOUNT_ATTR_NOSYMFOLLOW);
 }

@@ -284,7 +284,12 @@ static void end_warm(struct box_plan *plan, enum step step, int error)
 
 int box_prepare(uint64_t disk_bytes, uint64_t inodes, uint32_t warm, enum step *ret_step)
 {
-        struct box_plan plan = { keeper.boot, disk_bytes, inodes, .proc = keeper.proc };
+        struct box_plan plan = { .boot = keeper.boot,
+                                 .disk_bytes = disk_bytes,
+                                 .inodes = inodes,
+                                 .slot_uid = keeper.boot->slot_uid,
+                                 .init_uid = keeper.boot->init_uid,
+                                 .proc = keeper.proc };
         int r;
 
         if (may_wait(warm)) {

@@ -8,6 +8,7 @@
 #include "box/keeper.h"
 #include "box/last_filter.h"
 #include "box/steps.h"
+#include "util/number.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -28,11 +29,20 @@ static int write_proc(const struct box_plan *plan, const char *name, const char 
         return write(fd, text, n) == (ssize_t)n ? 0 : -errno;
 }
 
+/* "1000 2000000064 1\n": one id inside, which one it is outside. */
+static void fill_map(char *map, uint32_t inside, uint32_t outside)
+{
+        map = number_text(map, inside, 10);
+        *map = ' ';
+        map = number_text(map + 1, outside, 10);
+        memcpy(map, " 1\n", 4);
+}
+
 /* One user and one group.  Our outer ids are the slot's already, so the maps need no privilege outside. */
 static int map_user(const void *context)
 {
         const struct box_plan *plan = context;
-        char map[64];
+        char map[2 * NUMBER_ROOM + 4];
         int r;
 
         /* KERNEL: /proc/self belongs to root while we are not dumpable; the ids changed, so we are not */
@@ -40,11 +50,11 @@ static int map_user(const void *context)
         r = write_proc(plan, "self/setgroups", "deny");
         if (r < 0)
                 return r;
-        snprintf(map, sizeof(map), "%d %u 1\n", BOX_UID, plan->boot->slot_uid);
+        fill_map(map, BOX_UID, plan->slot_uid);
         r = write_proc(plan, "self/uid_map", map);
         if (r < 0)
                 return r;
-        snprintf(map, sizeof(map), "%d %u 1\n", BOX_GID, plan->boot->slot_uid);
+        fill_map(map, BOX_GID, plan->slot_uid);
         return write_proc(plan, "self/gid_map", map);
 }
 

@@ -140,7 +140,7 @@ static int take_slot_id(const void *context)
 {
         const struct box_plan *plan = context;
 
-        return privileges_take_id(plan->boot->slot_uid);
+        return privileges_take_id(plan->slot_uid);
 }
 
 static int make_user_namespace(const void *plan)
@@ -169,7 +169,9 @@ static void be_born(struct birth *birth)
 
         pages_copy_learned();
         close(WARM_FD_CHANNEL);
-        birth->plan = (struct box_plan){ .boot = state.boot, .proc = WARM_FD_PROC };
+        birth->plan = (struct box_plan){ .boot = state.boot,
+                                         .slot_uid = state.boot->slot_uid,
+                                         .proc = WARM_FD_PROC };
         r = steps_run(rows, ARRAY_LEN(rows), &birth->plan, &step);
         r = r ? r : program_enter(&birth->plan, &step);
         if (r < 0)

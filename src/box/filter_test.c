@@ -1,7 +1,7 @@
 /*
  * The filter checked as data: the compiled programs are run here, instruction by instruction, for every call number and
  * the arguments that matter, and compared with what seccomp.def promises.  What the kernel would do is decided by the
- * strictest of the three filters, as seccomp(2) says.
+ * strictest of all filters, as seccomp(2) says.
  */
 #include "box/filter.h"
 #include "box/last_filter.h"

@@ -13,7 +13,7 @@ struct err;
 struct slot_boot;
 
 struct isolation {
-        char filter[33]; /* the first 128 bits of the SHA-256 of all three filters, as hexadecimal digits */
+        char filter[33];    /* the first 128 bits of the SHA-256 of all filters, as hexadecimal digits */
         int memory_version; /* of the cgroup hierarchy that holds the controller: 1 or 2 */
         int pids_version;
         int cpu_version;

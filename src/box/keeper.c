@@ -10,18 +10,14 @@
 #include "box/keeper.h"
 #include "box/steps.h"
 
-#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
 enum {
-        PAGE = 4096,
-        STACK_GIVEN = 256 * 1024, /* deeper than building it goes; below the stack is nothing */
-        RETRY_MS = 200,           /* between failed preparations */
-        LOOK_MS = 1000,           /* between two looks at an image's program that waits */
+        RETRY_MS = 200, /* between failed preparations */
+        LOOK_MS = 1000, /* between two looks at an image's program that waits */
 };
 
 #define BUSY_NS (100 * NSEC_PER_MSEC) /* of CPU time from one look to the next: it does not wait */
@@ -127,16 +123,6 @@ static void serve_box(void)
         }
 }
 
-/* What building the slot has touched of stack and heap every fork would have to copy. */
-static void __attribute__((noinline)) give_back(void)
-{
-        char *here = __builtin_frame_address(0);
-
-        (void)malloc_trim(0);
-        here -= (uintptr_t)here % PAGE + PAGE;
-        (void)madvise(here - STACK_GIVEN, STACK_GIVEN, MADV_DONTNEED);
-}
-
 static void build(void)
 {
         enum step step = STEP_BOOT;
@@ -162,7 +148,6 @@ int main(void)
         signal(SIGINT, SIG_IGN); /* the terminal's: the warden decides when a slot ends */
         signal(SIGTERM, SIG_IGN);
         build();
-        give_back();
         for (;;) {
                 r = box_prepare(keeper.boot->disk_bytes, keeper.boot->inodes, keeper.next, &step);
                 if (r == 0) {

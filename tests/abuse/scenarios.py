@@ -287,7 +287,7 @@ def soak(world, times=1500):
     def one(i):
         return word_of(world.send(*kinds[i % len(kinds)], run_cpu_time=500))
 
-    list(pool_map(world, one, range(200)))
+    pool_map(world, one, range(times))  # until heaps have been as large as they get
     before = {pid: resident(pid) for pid in world.host.own}
     seen = set(pool_map(world, one, range(times)))
     assert "IE" not in seen and "503" not in seen, seen

@@ -144,6 +144,8 @@ int main(void)
         int r;
 
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        for (int i = 1; i < NSIG; i++)
+                (void)signal(i, SIG_DFL); /* a shell ignores some for what it starts in the background */
         signal(SIGPIPE, SIG_IGN);
         signal(SIGINT, SIG_IGN); /* the terminal's: the warden decides when a slot ends */
         signal(SIGTERM, SIG_IGN);

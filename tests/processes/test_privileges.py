@@ -3,6 +3,7 @@ import http.client
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import time
 
@@ -258,3 +259,16 @@ def test_nobody_traces_init_or_keeper(tree):
     # not dumpable: the files of /proc/PID belong to root, whatever user the process has
     for pid in (init, keeper, *tree.roles, *tree.zygotes.values()):
         assert os.stat(f"/proc/{pid}/mem").st_uid == 0
+
+
+def test_signals_ignored_where_the_engine_was_started(own_engine):
+    """As `coderunr serve &` in a script has them: no program inherits that."""
+    ignored = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in ignored}
+    try:
+        engine = own_engine()
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
+    shown = engine.run("bash", "grep SigIgn /proc/self/status")["stdout"] if engine.has("bash") else None
+    assert shown in (None, "SigIgn:\t0000000000000000\n")

@@ -96,7 +96,8 @@ static void serve_box(void)
 {
         uint64_t waited_ms = 0;
 
-        account_mark(&keeper.account);
+        if (box_waits_for_image())
+                account_mark(&keeper.account);
         for (;;) {
                 struct pollfd fds[2] = { { SLOT_FD_SOCKET, POLLIN, 0 }, { keeper.box.pidfd, POLLIN, 0 } };
                 int n = poll(fds, 2, patience());

@@ -114,7 +114,9 @@ int roots_enter(struct keeper *of, uint32_t image) MUST_USE;
 
 /* @warm: row of the slot's table, or 0.  Where it cannot be warm the box is an ordinary one. */
 int box_prepare(uint64_t disk_bytes, uint64_t inodes, uint32_t warm, enum step *ret_step) MUST_USE;
-/* What waits in the box is not as it should be: let it be for a while. */
+/* The program of a row did not come up: it is not tried again for a while. */
+void row_rest(uint32_t row);
+/* The same of what waits in the box, which is not as it should be. */
 void box_distrust(void);
 /* Is it a program of an image?  Such a one may say and do anything. */
 bool box_waits_for_image(void);
@@ -158,7 +160,7 @@ NORETURN void obey_again(void);
 
 /*
  * A zygote of row @warm, started unless it runs.  Its child's READY comes on the box's order channel; the child dies with
- * the box.  0 or -errno; a row that fails is not tried again for a while (-EAGAIN).
+ * the box.  0 or -errno; a row whose zygote does not start rests (row_rest()).
  */
 int zygotes_fork(uint32_t warm, const int fds[], int n_fds, enum step *ret_step) MUST_USE;
 void zygotes_close(void);                     /* end them all: their memory is wanted, or the slot ends */

@@ -8,7 +8,6 @@
 #include "box/warm.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/socket.h>
 
 enum { WORDS_MAX = 64 };

@@ -24,8 +24,7 @@ enum {
 
 #define PAUSE_NS (60 * NSEC_PER_SEC)
 
-/* When a row's program could not be parked, by row - 1; 0: never.  Zygotes have their own such times. */
-static uint64_t distrusted_ns[SLOT_WARM_MAX];
+static uint64_t failed_ns[SLOT_WARM_MAX]; /* by row - 1; 0: never */
 
 void box_end(void)
 {
@@ -89,9 +88,14 @@ bool box_waits_for_image(void)
         return keeper.box.warm > 0 && row_of(keeper.box.warm)->image > 0;
 }
 
+void row_rest(uint32_t row)
+{
+        failed_ns[row - 1] = clock_now_ns();
+}
+
 void box_distrust(void)
 {
-        distrusted_ns[keeper.box.warm - 1] = clock_now_ns();
+        row_rest(keeper.box.warm);
 }
 
 /*
@@ -256,16 +260,16 @@ static int prepare(struct box_plan plan, enum step *ret_step)
         return r == 0 && plan.zygote ? adopt(box) : r;
 }
 
+static bool rests(uint32_t row)
+{
+        return failed_ns[row - 1] > 0 && clock_now_ns() - failed_ns[row - 1] < PAUSE_NS;
+}
+
 /* An image's program is parked in that image's root, and never is a zygote. */
 static bool may_wait(uint32_t warm)
 {
-        uint64_t since = warm > 0 && warm <= keeper.boot->n_warm ? distrusted_ns[warm - 1] : 0;
-
-        if (warm == 0 || warm > keeper.boot->n_warm || row_of(warm)->image != keeper.image)
-                return false;
-        if (row_of(warm)->by == SLOT_WARM_FORK)
-                return keeper.image == 0;
-        return since == 0 || clock_now_ns() - since > PAUSE_NS;
+        return warm > 0 && warm <= keeper.boot->n_warm && row_of(warm)->image == keeper.image &&
+               (keeper.image == 0 || row_of(warm)->by == SLOT_WARM_PARK) && !rests(warm);
 }
 
 /* It could not be warm, so it is an ordinary one. */
@@ -276,8 +280,7 @@ static void end_warm(struct box_plan *plan, enum step step, int error)
         if (!plan->zygote)
                 box_distrust();
         box_discard();
-        if (error != -EAGAIN)
-                report_end(0, END_SETUP, silent && !plan->zygote ? STEP_WARM_EXEC : step, error);
+        report_end(0, END_SETUP, silent && !plan->zygote ? STEP_WARM_EXEC : step, error);
         plan->warm = 0;
         plan->zygote = false;
 }

@@ -27,8 +27,7 @@ enum {
         FORKS_MAX = 20000,
 };
 
-#define AGE_NS   (3600 * NSEC_PER_SEC)
-#define PAUSE_NS (60 * NSEC_PER_SEC)
+#define AGE_NS (3600 * NSEC_PER_SEC)
 
 struct zygote {
         uint32_t row; /* of the slot's table, 0: none */
@@ -41,7 +40,6 @@ struct zygote {
 };
 
 static struct zygote zygotes[ZYGOTES_MAX];
-static uint64_t failed_ns[SLOT_WARM_MAX]; /* by row - 1; 0: never */
 
 void zygotes_charge(struct account *account)
 {
@@ -167,19 +165,17 @@ static int start(struct zygote *zygote, uint32_t row)
 static int obtain(uint32_t row, struct zygote **ret_zygote)
 {
         struct zygote *zygote = find(row);
-        uint64_t now = clock_now_ns();
         int r;
 
         *ret_zygote = zygote;
-        if (zygote->row == row && !is_worn(zygote, now))
+        if (zygote->row == row && !is_worn(zygote, clock_now_ns()))
                 return 0;
-        if (failed_ns[row - 1] > 0 && now - failed_ns[row - 1] < PAUSE_NS)
-                return -EAGAIN;
         end(zygote);
         r = start(zygote, row);
-        failed_ns[row - 1] = r < 0 ? now : 0;
-        if (r < 0)
+        if (r < 0) {
                 end(zygote);
+                row_rest(row);
+        }
         return r;
 }
 

@@ -3,6 +3,7 @@
 `engine` is one engine for the whole run.  `start_engine` gives one with flags of its own.  CODERUNR_BUILD names the
 build folder (default: build/test).
 """
+import contextlib
 import http.client
 import json
 import os
@@ -145,15 +146,21 @@ def pytest_runtest_makereport():
             report.sections.append((f"log of the engine on port {engine.port}", engine.log()[-4000:]))
 
 
+@contextlib.contextmanager
+def engine_in(folder, **flags):
+    """An engine in @folder, which must end well."""
+    engine = Engine(folder, **flags)
+    try:
+        yield engine
+    finally:
+        status = engine.stop()
+        log = engine.log()
+    assert status == 0, f"the engine ended with {status} after SIGTERM:\n{log[-4000:]}"
+
+
 def engine_that_must_end_well(**flags):
-    with tempfile.TemporaryDirectory(prefix="coderunr-tests-") as folder:
-        engine = Engine(folder, **flags)
-        try:
-            yield engine
-        finally:
-            status = engine.stop()
-            log = engine.log()
-        assert status == 0, f"the engine ended with {status} after SIGTERM:\n{log[-4000:]}"
+    with tempfile.TemporaryDirectory(prefix="coderunr-tests-") as folder, engine_in(folder, **flags) as engine:
+        yield engine
 
 
 @pytest.fixture(scope="session")

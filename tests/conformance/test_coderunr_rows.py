@@ -59,14 +59,10 @@ def coderunr(tmp_path_factory):
                                  ROOT / "packages" / name / "1.0.0"], capture_output=True, text=True, check=True).stdout
                  for name in OURS]
         (folder / "index").write_text("".join(lines))
-        engine = conftest.Engine(data, output_max_size=1024, request_body_limit="1MiB", stdin_newline="false",
-                                 repo_url=url + "/index", banner="CodeRunr")
-        engine.repository = url
-        try:
+        with conftest.engine_in(data, output_max_size=1024, request_body_limit="1MiB", stdin_newline="false",
+                                repo_url=url + "/index", banner="CodeRunr") as engine:
+            engine.repository = url
             yield engine
-        finally:
-            status = engine.stop()
-        assert status == 0, engine.log()[-4000:]
 
 
 def execute(engine, language, source, version="*", **fields):

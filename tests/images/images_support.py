@@ -52,6 +52,12 @@ def file(name, content, mode=0o644):
     return head(name, mode=mode, size=len(content)), content
 
 
+def musl_loader():
+    """musl's loader, which is its libc, where programs linked to it look."""
+    loader = next(pathlib.Path("/lib").glob("ld-musl-*.so.1"))
+    return [folder("lib"), file(f"lib/{loader.name}", loader.resolve().read_bytes(), 0o755)]
+
+
 def link(name, target):
     return head(name, tarfile.SYMTYPE, target), b""
 

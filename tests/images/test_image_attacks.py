@@ -46,13 +46,9 @@ def attacked(registry, tmp_path_factory):
         status, _, err = pull(data, name)
         assert status == 0, err
         write_manifest(runtimes, "probe", name, FILE)
-        engine = conftest.Engine(folder, runtimes_directory=runtimes, max_concurrent_jobs=2)
-        engine.probes, engine.canary = probes, canary
-        try:
+        with conftest.engine_in(folder, runtimes_directory=runtimes, max_concurrent_jobs=2) as engine:
+            engine.probes, engine.canary = probes, canary
             yield engine
-        finally:
-            status = engine.stop()
-        assert status == 0, engine.log()[-4000:]
 
 
 def words(engine, row):

@@ -1,4 +1,5 @@
 """Runtimes whose root is an image: the image's programs and libraries, our box, the same speed, other roots beside them."""
+import contextlib
 import pathlib
 import shutil
 import statistics
@@ -9,7 +10,7 @@ import time
 
 import conftest
 import pytest
-from images_support import busybox_tree, file, folder, image, link, pull, registry, write_manifest  # noqa: F401
+from images_support import busybox_tree, file, folder, image, link, musl_loader, pull, registry, write_manifest  # noqa: F401
 
 COMPILED = """language: musl
 title: A compiler that copies
@@ -51,9 +52,7 @@ def musl_tree():
         source, program = pathlib.Path(here) / "hello.c", pathlib.Path(here) / "hello"
         source.write_text(HELLO)
         subprocess.run(["musl-gcc", "-o", program, source], check=True)
-        loader = next(pathlib.Path("/lib").glob("ld-musl-*.so.1"))
-        return [folder("opt"), file("opt/hello", program.read_bytes(), 0o755), folder("lib"),
-                file(f"lib/{loader.name}", loader.resolve().read_bytes(), 0o755), link("bin/cp", "busybox")]
+        return [folder("opt"), file("opt/hello", program.read_bytes(), 0o755), *musl_loader(), link("bin/cp", "busybox")]
 
 
 @pytest.fixture(scope="module")
@@ -78,14 +77,10 @@ def world(registry):
         write_manifest(runtimes, "boxsh", names["boxsh"])
         write_manifest(runtimes, "hostile", names["hostile"])
         write_manifest(runtimes, "absent", f"{registry.host}/absent:1")
-        engine = conftest.Engine(folder_, runtimes_directory=runtimes, max_concurrent_jobs=2)
-        engine.names = names
-        engine.data = data
-        try:
+        with conftest.engine_in(folder_, runtimes_directory=runtimes, max_concurrent_jobs=2) as engine:
+            engine.names = names
+            engine.data = data
             yield engine
-        finally:
-            status = engine.stop()
-        assert status == 0, engine.log()[-4000:]
 
 
 def out(engine, language, script, **fields):
@@ -151,8 +146,11 @@ def test_the_box_is_the_same(world, language):
 def test_keepers_that_show_images_hold_one_capability_more(world):
     """CAP_SYS_CHROOT, without which no mount namespace can be entered; a program holds none."""
     out(world, "boxsh", "true")
-    statuses = [dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
-                     if ":\t" in line) for pid in world.processes()]
+    statuses = []
+    for pid in world.processes():
+        with contextlib.suppress(OSError):  # a box's process may be gone by now; a keeper is not
+            lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+            statuses.append(dict(line.split(":\t", 1) for line in lines if ":\t" in line))
     keepers = [status for status in statuses if status["Name"] == "coderunr-keeper" and int(status["PPid"]) == world.process.pid]
     assert len(keepers) == 2
     for status in keepers:

@@ -11,7 +11,7 @@ import time
 
 import conftest
 import pytest
-from images_support import busybox_tree, file, folder, link, pull, registry, write_manifest  # noqa: F401
+from images_support import busybox_tree, file, folder, musl_loader, pull, registry, write_manifest  # noqa: F401
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -52,16 +52,14 @@ def libraries(program):
 
 def trees(scratch):
     """language: (the image's files, its manifest)"""
-    rows = {"evil-" + way: ([build(scratch / "parked", "parked", "cc", "-static", "-O1", "-Isrc", "-D_GNU_SOURCE")],
-                            MANIFEST.format(tool="parked", word=f"{way},", way="park")) for way in EVIL}
+    parked = build(scratch / "parked", "parked", "cc", "-static", "-O1", "-Isrc", "-D_GNU_SOURCE")
+    rows = {"evil-" + way: ([parked], MANIFEST.format(tool="parked", word=f"{way},", way="park")) for way in EVIL}
     interpreter = build(scratch / "glibc", "interpreter", "cc")
     rows["glibc"] = ([*libraries(scratch / "glibc"), interpreter], MANIFEST.format(tool="interpreter", word="", way="fork"))
     rows["static"] = ([], MANIFEST.format(tool="sh", word="", way="park"))
     if shutil.which("musl-gcc"):
-        loader = next(pathlib.Path("/lib").glob("ld-musl-*.so.1"))
         interpreter = build(scratch / "musl", "interpreter", "musl-gcc")
-        rows["musl"] = ([folder("lib"), file(f"lib/{loader.name}", loader.resolve().read_bytes(), 0o755), interpreter],
-                        MANIFEST.format(tool="interpreter", word="", way="fork"))
+        rows["musl"] = ([*musl_loader(), interpreter], MANIFEST.format(tool="interpreter", word="", way="fork"))
     return rows
 
 
@@ -79,13 +77,9 @@ def world(registry, tmp_path_factory):
                 status, _, err = pull(data, pulled[image])
                 assert status == 0, err
             write_manifest(runtimes, language, pulled[image], manifest)
-        engine = conftest.Engine(folder_, runtimes_directory=runtimes, max_concurrent_jobs=1, warm_idle_time="60s")
-        engine.data = data
-        try:
+        with conftest.engine_in(folder_, runtimes_directory=runtimes, max_concurrent_jobs=1, warm_idle_time="60s") as engine:
+            engine.data = data
             yield engine
-        finally:
-            status = engine.stop()
-        assert status == 0, engine.log()[-4000:]
 
 
 def run(engine, language, content="", **fields):
@@ -177,7 +171,7 @@ def test_what_waits_is_told_nothing_of_the_host(world):
     for _ in range(2):
         shown, was_warm = run(world, "evil-leak")
     assert was_warm and "socket:[" in shown["stdout"]
-    for secret in (str(world.data), "coderunr", "images", "warm.so", "/var/", "/home", "/work"):
+    for secret in (str(world.data), "coderunr", "images", "warm.so", "/var/", "/home", str(ROOT)):
         assert secret not in shown["stdout"], shown["stdout"]
 
 
